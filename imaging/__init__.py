@@ -1,0 +1,1 @@
+"""What a radiograph is. No Qt, no torch."""

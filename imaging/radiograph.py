@@ -1,0 +1,98 @@
+"""The radiograph: one frame of grey values, and what is known about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.float32]
+
+
+class RadiographError(Exception):
+    """A file could not be opened. `str(error)` is one sentence that a surgeon understands."""
+
+    def __init__(self, sentence: str, details: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.details = details  # technical, for "details" to copy; never contains patient data
+
+    def __reduce__(self) -> tuple[type[RadiographError], tuple[str, str]]:
+        return type(self), (self.sentence, self.details)
+
+
+class SpacingSource(StrEnum):
+    """Where the pixel spacing comes from, best first."""
+
+    HEAD = "head"  # from the implanted head, its diameter typed by the reader
+    CALIBRATED = "calibrated"  # Pixel Spacing (0028,0030) that the header says is calibrated
+    DETECTOR = "detector"  # Imager Pixel Spacing (0018,1164): at the detector, hence magnified
+    NONE = "none"  # lengths are in pixels
+
+
+class Side(StrEnum):
+    RIGHT = "R"
+    LEFT = "L"
+    BOTH = "B"
+    UNKNOWN = "U"
+
+
+class View(StrEnum):
+    AP = "AP"
+    LATERAL = "LATERAL"
+    OTHER = "OTHER"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Window centre and width in the units of `Radiograph.pixels`."""
+
+    center: float
+    width: float
+    name: str = ""
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """(black, white)"""
+        return self.center - self.width / 2, self.center + self.width / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """One frame, decoded.
+
+    `pixels` is float32, (rows, cols), C-contiguous, read-only; larger = denser = brighter on screen, whatever
+    the file's photometric interpretation. Values have passed the modality LUT, and the first VOI LUT
+    sequence if the file carries one; window presets are in the same units.
+    """
+
+    pixels: Pixels
+    windows: tuple[Window, ...]  # at least one; the first is shown at open
+    sha256: str  # of the file's bytes: the identity of the image in every record
+    path: Path  # where it was read from; an archive member is `archive.zip` with `member` set
+    member: str = ""  # name inside a ZIP archive
+    frame: int = 0
+    frame_count: int = 1
+    bits: int = 8  # stored grey depth
+    spacing_mm: tuple[float, float] | None = None  # (between rows, between columns)
+    spacing_source: SpacingSource = SpacingSource.NONE
+    side: Side = Side.UNKNOWN
+    view: View = View.UNKNOWN
+    body_part: str = ""
+    modality: str = ""  # DICOM's, e.g. "DX"; "" for a plain image
+    acquired_on: str = ""  # ISO date, or ""
+    patient_name: str = ""  # on screen only where the settings allow it; never logged or recorded
+    patient_id: str = ""
+    manufacturer: str = ""
+    inverted: bool = False  # True when the file was MONOCHROME1
+    notices: tuple[str, ...] = field(default=())  # sentences: contradictory tags, ignored data, lossy source
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, cols)"""
+        rows, cols = self.pixels.shape
+        return int(rows), int(cols)

@@ -1,0 +1,1 @@
+"""What the CNN says about one hip in one radiograph. No Qt."""

@@ -1,0 +1,84 @@
+"""What the CNN says about one hip: numpy only, so that every process can hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from imaging.geometry import HipRegion
+
+
+class Decision(StrEnum):
+    LOOSE = "loose"
+    NOT_LOOSE = "not_loose"
+    INDETERMINATE = "indeterminate"
+    NOT_ASSESSABLE = "not_assessable"
+
+
+class Engine(StrEnum):
+    """What computed a prediction."""
+
+    CUDA = "cuda"
+    MPS = "mps"
+    CPU = "cpu"
+
+
+@dataclass(frozen=True, eq=False)
+class SaliencyMap:
+    """Raw values of the map, float32 (rows, cols), never min-max stretched.
+
+    `region` is the square of the image that the map spans. `levels` = (low, high) are the bundle's fixed
+    display levels: below low nothing is drawn, at high and above the colour scale is full.
+    """
+
+    values: npt.NDArray[np.float32]
+    region: HipRegion
+    levels: tuple[float, float]
+    method: str  # as the bundle names it: "Grad-CAM", "class-activation map", ...
+
+    @property
+    def is_empty(self) -> bool:
+        """True when there is nothing to show ("no map"): not finite, or nowhere above the low level."""
+        return not bool(np.isfinite(self.values).all()) or float(self.values.max(initial=0.0)) <= self.levels[0]
+
+
+@dataclass(frozen=True)
+class Suitability:
+    """Is this an AP hip radiograph with a replacement? If not, why."""
+
+    assessable: bool
+    reason: str = ""  # a sentence, "" when assessable
+    scores: Mapping[str, float] = field(default_factory=dict)  # what was seen, 0-1 each
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One forward pass over one hip region.
+
+    `probability` (0-1) is calibrated for loosening of the hip (stem or cup); `score` is the same on 0-100.
+    """
+
+    region: HipRegion
+    decision: Decision
+    reason: str  # a sentence where the decision is indeterminate or not assessable, else ""
+    probability: float | None  # None when not assessable
+    stem_probability: float | None
+    cup_probability: float | None
+    saliency: SaliencyMap | None
+    suitability: Suitability
+    zone_shares: Mapping[str, float]  # zone name (imaging.zones) -> share of the map's mass, sums to <= 1
+    model_id: str
+    model_version: str
+    model_sha256: str
+    engine: Engine
+    elapsed_s: float
+    seen_in_training: bool = False
+
+    @property
+    def score(self) -> float | None:
+        """0-100 for loosening, on the readers' scale."""
+        return None if self.probability is None else 100.0 * self.probability

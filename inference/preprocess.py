@@ -1,0 +1,81 @@
+"""Radiograph + HipRegion -> the array that a network sees, and the way back. Training uses this very code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from imaging.geometry import HipRegion
+from imaging.radiograph import Pixels
+
+FloatArray = npt.NDArray[np.float32]
+
+# Grey values between these percentiles of the region are spread over 0..1: tone curves, bit depths and
+# exposure differ too much between machines for absolute values to mean anything.
+LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network wants: a square of `size` pixels, grey repeated over `channels`, (x - mean) / std."""
+
+    size: int
+    channels: int = 1
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.25,)
+
+
+def crop_region(pixels: Pixels, region: HipRegion, size: int) -> FloatArray:
+    """Resample the region's square to (size, size), antialiased, grey values stretched to 0..1.
+
+    What lies outside the image takes the darkest grey of the region.
+    """
+    square = region.squared()
+    rows, cols = pixels.shape
+    left, top = square.x, square.y
+    right, bottom = left + square.width, top + square.height
+    inside_left, inside_top = max(left, 0.0), max(top, 0.0)
+    inside_right, inside_bottom = min(right, float(cols)), min(bottom, float(rows))
+    if inside_right - inside_left < 1 or inside_bottom - inside_top < 1:
+        return np.zeros((size, size), np.float32)
+    scale = size / square.width
+    out_left, out_right = (round((edge - left) * scale) for edge in (inside_left, inside_right))
+    out_top, out_bottom = (round((edge - top) * scale) for edge in (inside_top, inside_bottom))
+    out_right, out_bottom = max(out_right, out_left + 1), max(out_bottom, out_top + 1)
+    # Cut first, so that Pillow converts only what it resamples.
+    x0, y0 = int(np.floor(inside_left)), int(np.floor(inside_top))
+    x1, y1 = int(np.ceil(inside_right)), int(np.ceil(inside_bottom))
+    cut = Image.fromarray(np.ascontiguousarray(pixels[y0:y1, x0:x1], dtype=np.float32))
+    resampled = np.asarray(
+        cut.resize(
+            (out_right - out_left, out_bottom - out_top),
+            Image.Resampling.BILINEAR,  # Pillow widens the filter when shrinking: antialiased
+            box=(inside_left - x0, inside_top - y0, inside_right - x0, inside_bottom - y0),
+        ),
+        dtype=np.float32,
+    )
+    low, high = np.percentile(resampled, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    out = np.zeros((size, size), np.float32)
+    if high > low:
+        out[out_top:out_bottom, out_left:out_right] = np.clip((resampled - low) / (high - low), 0.0, 1.0)[
+            : size - out_top, : size - out_left
+        ]
+    return out
+
+
+def network_input(pixels: Pixels, region: HipRegion, spec: InputSpec) -> FloatArray:
+    """(channels, size, size), normalised as the network was trained."""
+    grey = crop_region(pixels, region, spec.size)
+    mean = np.asarray(spec.mean, np.float32).reshape(-1, 1, 1)
+    std = np.asarray(spec.std, np.float32).reshape(-1, 1, 1)
+    stacked = (np.repeat(grey[None], spec.channels, axis=0) - mean) / std
+    return np.ascontiguousarray(stacked, dtype=np.float32)
+
+
+def to_image(x: float, y: float, region: HipRegion, size: int) -> tuple[float, float]:
+    """A point of the network's input square -> image pixels (x, y)."""
+    square = region.squared()
+    return square.x + x * square.width / size, square.y + y * square.height / size

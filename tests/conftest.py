@@ -1,0 +1,31 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _reference_folder(variable: str, default: str) -> Path:
+    folder = Path(os.environ.get(variable, ROOT.parent / "shared" / default))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent; set {variable} to the folder to run this test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Real and malformed images; never committed."""
+    return _reference_folder("LUCENCY_CORPUS", "corpus")
+
+
+@pytest.fixture(scope="session")
+def stats_cases() -> Path:
+    """Data sets with expected numbers; never committed."""
+    return _reference_folder("LUCENCY_STATS_CASES", "stats-cases")

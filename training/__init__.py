@@ -1,0 +1,1 @@
+"""How the CNN came to be: simulation, cohorts, fitting, evaluation, bundling."""

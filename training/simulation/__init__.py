@@ -1,0 +1,1 @@
+"""Radiographs of hip replacements with known ground truth."""
