@@ -1,0 +1,1 @@
+"""What the speed claims rest on: ratios in one run, alternating, medians. `python -m benchmarks`."""
