@@ -43,7 +43,9 @@ def main() -> None:
         return square.permute(1, 2, 0).numpy(), camera(input_tensor=batch, targets=[ClassifierOutputTarget(1)])[0]
 
     picture, saliency = diagnose()
-    Image.fromarray(show_cam_on_image(np.ascontiguousarray(picture.clip(0, 1)), saliency, use_rgb=True)).save(arguments.overlay)
+    Image.fromarray(show_cam_on_image(np.ascontiguousarray(picture.clip(0, 1)), saliency, use_rgb=True)).save(
+        arguments.overlay
+    )
     times_s = []
     for _ in range(arguments.repeat):
         started = time.perf_counter()
