@@ -11,7 +11,7 @@ from scipy import stats
 FloatArray = npt.NDArray[np.float64]
 
 
-class NotEstimable(ValueError):
+class NotEstimableError(ValueError):
     """The data do not determine this number. `str(error)` says why, in a sentence."""
 
 
@@ -22,10 +22,10 @@ def _split(truth: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[FloatArray, Flo
     if matrix.shape[1] != positive.size:
         raise ValueError("Truth and scores differ in length.")
     if not np.isfinite(matrix).all():
-        raise NotEstimable("Some scores are missing; decide how missing readings count before computing an AUC.")
+        raise NotEstimableError("Some scores are missing; decide how missing readings count before computing an AUC.")
     if positive.all() or not positive.any():
         kind = "not loose" if positive.all() else "loose"
-        raise NotEstimable(f"No case is {kind}, so an ROC curve cannot be drawn.")
+        raise NotEstimableError(f"No case is {kind}, so an ROC curve cannot be drawn.")
     return matrix[:, positive], matrix[:, ~positive]
 
 
@@ -48,10 +48,10 @@ class Placements:
 
     @property
     def covariance(self) -> FloatArray:
-        """(k, k) DeLong covariance of the AUCs; raises NotEstimable with fewer than two cases of a class."""
+        """(k, k) DeLong covariance of the AUCs; raises NotEstimableError with fewer than two cases of a class."""
         m, n = self.positive.shape[1], self.negative.shape[1]
         if m < 2 or n < 2:
-            raise NotEstimable("At least two loose and two not loose cases are needed for the variance of an AUC.")
+            raise NotEstimableError("At least two loose and two not loose cases are needed for the variance of an AUC.")
         return np.asarray(np.atleast_2d(np.cov(self.positive)) / m + np.atleast_2d(np.cov(self.negative)) / n)
 
 
@@ -167,11 +167,11 @@ class UnpairedAucDifference:
 def auc_difference_unpaired(
     first_truth: npt.ArrayLike, first: npt.ArrayLike, second_truth: npt.ArrayLike, second: npt.ArrayLike
 ) -> UnpairedAucDifference:
-    """DeLong variances of two independent samples. Raises NotEstimable when both are zero."""
+    """DeLong variances of two independent samples. Raises NotEstimableError when both are zero."""
     one, two = auc_delong(first_truth, first), auc_delong(second_truth, second)
     v1, v2 = one.se**2, two.se**2
     if v1 + v2 == 0:
-        raise NotEstimable("Both AUCs have zero variance, so no test of their difference is possible.")
+        raise NotEstimableError("Both AUCs have zero variance, so no test of their difference is possible.")
     n1, n2 = one.positives + one.negatives, two.positives + two.negatives
     d = (one.auc - two.auc) / np.sqrt(v1 + v2)
     df = (v1 + v2) ** 2 / (v1**2 / (n1 - 1) + v2**2 / (n2 - 1))
@@ -181,12 +181,12 @@ def auc_difference_unpaired(
 
 
 def auc_contrast_test(truth: npt.ArrayLike, scores: npt.ArrayLike, contrast: npt.ArrayLike) -> tuple[float, int, float]:
-    """(chi2, df, p) of DeLong's general contrast. scores (k, n), contrast (r, k). Raises NotEstimable when singular."""
+    """(chi2, df, p) of DeLong's general contrast. scores (k, n), contrast (r, k). Raises NotEstimableError when singular."""
     placed = placements(truth, scores)
     rows = np.atleast_2d(np.asarray(contrast, dtype=np.float64))
     effect, covariance = rows @ placed.auc, rows @ placed.covariance @ rows.T
     df = int(np.linalg.matrix_rank(covariance))
     if df < rows.shape[0]:
-        raise NotEstimable("The compared AUCs have no variance of their own, so this contrast cannot be tested.")
+        raise NotEstimableError("The compared AUCs have no variance of their own, so this contrast cannot be tested.")
     chi2 = float(effect @ np.linalg.solve(covariance, effect))
     return chi2, df, float(stats.chi2.sf(chi2, df))

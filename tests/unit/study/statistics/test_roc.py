@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from study.statistics.roc import (
-    NotEstimable,
+    NotEstimableError,
     auc_contrast_test,
     auc_delong,
     auc_difference_delong,
@@ -47,11 +47,11 @@ def test_auc_counts_pairs_and_survives_monotone_rescaling(truth, scores):
 
 
 def test_degenerate_data_get_sentences():
-    with pytest.raises(NotEstimable, match="No case is loose"):
+    with pytest.raises(NotEstimableError, match="No case is loose"):
         auc_delong([0, 0], [1, 2])
-    with pytest.raises(NotEstimable, match="missing"):
+    with pytest.raises(NotEstimableError, match="missing"):
         auc_delong([0, 1], [1, float("nan")])
-    with pytest.raises(NotEstimable, match="two loose"):
+    with pytest.raises(NotEstimableError, match="two loose"):
         auc_delong([0, 0, 1], [1, 2, 3])
     assert "separated completely" in auc_delong([0, 0, 1, 1], [1, 2, 3, 4]).caution
     assert "tied" in auc_delong([0, 0, 1, 1], [5, 5, 5, 5]).caution
