@@ -1,0 +1,86 @@
+"""The program's own line icons: SVG files in resources/icons, tinted to the theme."""
+
+from __future__ import annotations
+
+import weakref
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from PySide6.QtCore import QByteArray, QObject, QRectF, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+from shiboken6 import isValid
+
+ICONS_FOLDER = Path(__file__).resolve().parents[1] / "resources" / "icons"
+SIZES_PX = (16, 20, 24, 32, 48, 64, 96)
+
+_tint, _faint = "#e9edf1", "#a7b2be"
+# Buttons and actions whose icon follows the theme, each with its icon's name and a colour of its own ("": text).
+_attached: weakref.WeakKeyDictionary[QObject, tuple[str, str]] = weakref.WeakKeyDictionary()
+
+
+class _HasIcon(Protocol):
+    def setIcon(self, icon: QIcon, /) -> None: ...
+
+
+def names() -> list[str]:
+    return sorted(file.stem for file in ICONS_FOLDER.glob("*.svg"))
+
+
+@cache
+def _source(name: str) -> str:
+    return (ICONS_FOLDER / f"{name}.svg").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=256)
+def renderer(name: str, color: str) -> QSvgRenderer:
+    """Draws the icon in one colour, e.g. inside a paintEvent: `renderer(...).render(painter, rect)`."""
+    return QSvgRenderer(QByteArray(_source(name).replace("currentColor", color).encode()))
+
+
+def pixmap(name: str, size_px: int, color: str = "", ratio: float = 1.0) -> QPixmap:
+    """`size_px` in device-independent pixels; `ratio` is the screen's."""
+    result = QPixmap(round(size_px * ratio), round(size_px * ratio))
+    result.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(result)
+    renderer(name, color or _tint).render(painter, QRectF(0, 0, result.width(), result.height()))
+    painter.end()
+    result.setDevicePixelRatio(ratio)
+    return result
+
+
+def icon(name: str, color: str = "") -> QIcon:
+    """The icon in the theme's text colour, or in one of its own; crisp up to 96 device pixels."""
+    result = QIcon()
+    disabled = QColor(_faint)
+    for size_px in SIZES_PX:
+        result.addPixmap(pixmap(name, size_px, color))
+        result.addPixmap(_faded(pixmap(name, size_px, disabled.name())), QIcon.Mode.Disabled)
+    return result
+
+
+def attach(target: _HasIcon, name: str, color: str = "") -> None:
+    """Set the icon now, and again whenever the theme changes. `color` is for an icon that keeps its own."""
+    target.setIcon(icon(name, color))
+    assert isinstance(target, QObject)
+    _attached[target] = (name, color)
+
+
+def retint(tint: str, faint: str) -> None:
+    """Called by the theme: draw every attached icon in the new colours."""
+    global _tint, _faint
+    _tint, _faint = tint, faint
+    for target, (name, color) in list(_attached.items()):
+        if isValid(target):
+            target.setIcon(icon(name, color))  # type: ignore[attr-defined]
+
+
+def _faded(source: QPixmap) -> QPixmap:
+    result = QPixmap(source.size())
+    result.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(result)
+    painter.setOpacity(0.5)
+    painter.drawPixmap(0, 0, source)
+    painter.end()
+    return result
