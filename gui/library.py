@@ -1,0 +1,224 @@
+"""CaseLibrary: the radiographs in the list, and opening them. State and signals, no widgets."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from gui.cases import CaseItem, CaseState
+
+if TYPE_CHECKING:
+    from gui.jobs import Job, Jobs
+    from imaging.radiograph import Radiograph
+    from imaging.sources import Source
+
+KEPT_IMAGES = 3  # decoded radiographs kept for going back and forth ...
+KEPT_BYTES = 128 * 2**20  # ... within this much memory
+THUMBNAIL_PX = 160
+
+
+class CaseLibrary(QObject):
+    """Opens what is asked for, reads ahead, draws thumbnails.
+
+    A radiograph that fails to open marks its row and changes nothing else; one that was asked for and then left
+    for another is decoded for the cache at most, never shown.
+    """
+
+    cases_changed = Signal()  # the list was replaced or has grown
+    case_changed = Signal(int)  # a row's state or thumbnail
+    selected_changed = Signal(int)  # the row that was asked for; -1 when there is none
+    opening_changed = Signal()  # `opening` is another job, or None
+    opened = Signal(object, object)  # CaseItem, Radiograph
+    open_failed = Signal(str, str)  # sentence, details
+    emptied = Signal()
+
+    def __init__(self, jobs: Jobs, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs = jobs
+        self._cases: list[CaseItem] = []
+        self._selected = -1
+        self._opening: Job | None = None
+        self._prefetching: Job | None = None
+        self._thumbnail_job: Job | None = None
+        self._images: OrderedDict[tuple[Source, int], Radiograph] = OrderedDict()
+
+    @property
+    def cases(self) -> Sequence[CaseItem]:
+        return self._cases
+
+    @property
+    def selected(self) -> int:
+        """The row that was last asked for; it may still be opening, or have failed."""
+        return self._selected
+
+    @property
+    def opening(self) -> Job | None:
+        return self._opening
+
+    def add(self, sources: Sequence[Source], *, open_first: bool = True) -> None:
+        """Append radiographs to the list (those already in it are only selected) and open the first of them."""
+        rows = {item.source: row for row, item in enumerate(self._cases)}
+        first: int | None = None
+        for source in sources:
+            if source not in rows:
+                rows[source] = len(self._cases)
+                self._cases.append(CaseItem(source))
+            if first is None:
+                first = rows[source]
+        self.cases_changed.emit()
+        if first is not None and open_first:
+            self.open(first)
+        if len(self._cases) > 1:
+            self._next_thumbnail()
+
+    def clear(self) -> None:
+        for job in (self._opening, self._thumbnail_job, self._prefetching):
+            if job is not None:
+                job.cancel()
+        self._opening = self._thumbnail_job = self._prefetching = None
+        self._cases.clear()
+        self._images.clear()
+        self._selected = -1
+        self.cases_changed.emit()
+        self.selected_changed.emit(-1)
+        self.opening_changed.emit()
+        self.emptied.emit()
+
+    def open(self, row: int, frame: int = 0) -> None:
+        """Ask for a case; `opened` or `open_failed` follows, unless another one is asked for before."""
+        if not 0 <= row < len(self._cases):
+            return
+        item = self._cases[row]
+        if self._opening is not None:
+            self._opening.abandon()
+            self._opening = None
+        self._selected = row
+        self.selected_changed.emit(row)
+        kept = self._images.get((item.source, frame))
+        if kept is not None:
+            self._images.move_to_end((item.source, frame))
+            self.opening_changed.emit()
+            self._on_ready(item, kept)
+            return
+        job = self._jobs.decode(item.source, frame)
+        self._opening = job
+        job.done.connect(lambda radiograph: self._on_decoded(job, item, radiograph))
+        job.failed.connect(lambda sentence, details: self._on_failed(job, item, sentence, details))
+        job.ended.connect(lambda: self._on_ended(job))
+        self.opening_changed.emit()
+
+    def step(self, by: int) -> None:
+        """Next (+1) or previous (-1) case."""
+        row = min(max(self._selected + by, 0), len(self._cases) - 1)
+        if self._cases and row != self._selected:
+            self.open(row)
+
+    def open_next_unread(self) -> bool:
+        """Open the next case without a reading; False when there is none."""
+        for row in (*range(self._selected + 1, len(self._cases)), *range(max(self._selected, 0))):
+            if self._cases[row].state in (CaseState.UNREAD, CaseState.DRAFT):
+                self.open(row)
+                return True
+        return False
+
+    def cancel_opening(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+
+    def set_state(self, item: CaseItem, state: CaseState) -> None:
+        if item.state is not state:
+            item.state = state
+            self._announce(item)
+
+    def _on_decoded(self, job: Job, item: CaseItem, radiograph: Radiograph) -> None:
+        self._keep(item, radiograph)
+        if job is self._opening:
+            self._on_ready(item, radiograph)
+
+    def _on_ready(self, item: CaseItem, radiograph: Radiograph) -> None:
+        item.sha256, item.error = radiograph.sha256, ""
+        if item.state is CaseState.ERROR:
+            item.state = CaseState.UNREAD
+        self._announce(item)
+        self.opened.emit(item, radiograph)
+        QTimer.singleShot(0, self._prefetch_next)
+
+    def _on_failed(self, job: Job, item: CaseItem, sentence: str, details: str) -> None:
+        item.state, item.error = CaseState.ERROR, sentence
+        self._announce(item)
+        if job is self._opening:
+            self.open_failed.emit(sentence, details)
+
+    def _on_ended(self, job: Job) -> None:
+        if job is self._opening:
+            self._opening = None
+            self.opening_changed.emit()
+
+    def _keep(self, item: CaseItem, radiograph: Radiograph) -> None:
+        key = (item.source, radiograph.frame)
+        self._images[key] = radiograph
+        self._images.move_to_end(key)
+        while len(self._images) > 1 and (
+            len(self._images) > KEPT_IMAGES or sum(kept.pixels.nbytes for kept in self._images.values()) > KEPT_BYTES
+        ):
+            self._images.popitem(last=False)
+
+    def _prefetch_next(self) -> None:
+        """Decode the next case while the reader looks at this one."""
+        row = self._selected + 1
+        if self._prefetching is not None or not 0 < row < len(self._cases):
+            return
+        item = self._cases[row]
+        if item.state is CaseState.ERROR or (item.source, 0) in self._images:
+            return
+        job = self._jobs.prefetch(item.source)
+        self._prefetching = job
+        # A failure is said when the case is opened, not while another is being read.
+        job.done.connect(lambda radiograph: self._keep_ahead(item, radiograph))
+        job.ended.connect(lambda: self._on_prefetched(job))
+
+    def _keep_ahead(self, item: CaseItem, radiograph: Radiograph) -> None:
+        if item in self._cases:
+            self._keep(item, radiograph)
+
+    def _on_prefetched(self, job: Job) -> None:
+        if job is self._prefetching:
+            self._prefetching = None
+
+    def _next_thumbnail(self) -> None:
+        """One at a time, in the order of the list, starting at what is on screen."""
+        if self._thumbnail_job is not None:
+            return
+        start = max(self._selected, 0)
+        order = [*range(start, len(self._cases)), *range(start)]
+        waiting = (self._cases[row] for row in order)
+        item = next((item for item in waiting if item.thumbnail is None and not item.thumbnail_failed), None)
+        if item is None:
+            return
+        job = self._jobs.thumbnail(item.source, THUMBNAIL_PX)
+        self._thumbnail_job = job
+        job.done.connect(lambda pixels: self._on_thumbnail(item, pixels))
+        job.failed.connect(lambda sentence, _details: self._on_thumbnail_failed(item, sentence))
+        job.ended.connect(lambda: self._on_thumbnail_ended(job))
+
+    def _on_thumbnail(self, item: CaseItem, pixels: Any) -> None:
+        item.thumbnail = pixels
+        self._announce(item)
+
+    def _on_thumbnail_failed(self, item: CaseItem, sentence: str) -> None:
+        item.thumbnail_failed = True
+        if not item.sha256:  # never opened: the row says at once what opening it would say
+            item.state, item.error = CaseState.ERROR, sentence
+        self._announce(item)
+
+    def _on_thumbnail_ended(self, job: Job) -> None:
+        if job is self._thumbnail_job:
+            self._thumbnail_job = None
+            self._next_thumbnail()
+
+    def _announce(self, item: CaseItem) -> None:
+        if item in self._cases:
+            self.case_changed.emit(self._cases.index(item))
