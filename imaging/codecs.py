@@ -1,0 +1,154 @@
+"""Which decoder reads which DICOM transfer syntax, and what a compressed image says about its own size.
+
+Every decoder is named, so that one that happens to be installed is never picked: python-gdcm and pylibjpeg-rle
+end the process on malformed input, and pylibjpeg-libjpeg is GPL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydicom import uid
+from pydicom.pixels.decoders.base import Decoder, DecodeRunner, get_decoder
+
+_JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
+_JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
+_JPEG_MORE = (uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
+
+OURS = "lucency"  # the name under which the functions of this module are registered with pydicom
+PLUGIN: dict[uid.UID, str] = {
+    uid.RLELossless: "pydicom",
+    uid.JPEGBaseline8Bit: "pillow",
+    **dict.fromkeys(_JPEG_LS, "pyjpegls"),
+    **dict.fromkeys((*_JPEG_2000, *_JPEG_MORE), OURS),
+}
+NATIVE = frozenset(
+    {
+        uid.ImplicitVRLittleEndian,
+        uid.ExplicitVRLittleEndian,
+        uid.ExplicitVRBigEndian,
+        uid.DeflatedExplicitVRLittleEndian,
+    }
+)
+# pydicom asks a plugin for these two names.
+DECODER_DEPENDENCIES: dict[uid.UID, tuple[str, ...]] = {
+    **dict.fromkeys(_JPEG_2000, ("pylibjpeg-openjpeg",)),
+    **dict.fromkeys(_JPEG_MORE, ("imagecodecs",)),
+}
+
+
+def is_available(_syntax: str) -> bool:
+    """Asked by pydicom when the plugin is registered; both libraries are dependencies of the program."""
+    return True
+
+
+@cache
+def decoder_for(syntax: uid.UID) -> Decoder:
+    """pydicom's decoder for `syntax`, with ours registered where PLUGIN names it."""
+    decoder = get_decoder(syntax)
+    if PLUGIN.get(syntax) == OURS and OURS not in decoder.available_plugins:
+        function = "_decode_jpeg_2000" if syntax in _JPEG_2000 else "_decode_jpeg"
+        decoder.add_plugin(OURS, (__name__, function))
+    return decoder
+
+
+def _decode_jpeg_2000(src: bytes, runner: DecodeRunner) -> bytearray:
+    """A pydicom decoding plugin: JPEG 2000 and HTJ2K through OpenJPEG."""
+    from openjpeg.utils import decode_pixel_data
+
+    frame: Any = decode_pixel_data(src, version=2)
+    if runner.photometric_interpretation in ("YBR_ICT", "YBR_RCT"):
+        runner.set_option("photometric_interpretation", "RGB")  # OpenJPEG has undone the transform
+    _set_bits(runner, int(runner.get_option("j2k_precision", runner.bits_stored)))
+    return bytearray(frame) if not isinstance(frame, bytearray) else frame
+
+
+def _decode_jpeg(src: bytes, runner: DecodeRunner) -> bytes:
+    """A pydicom decoding plugin: JPEG Lossless and JPEG Extended, 8 to 16 bits, through libjpeg-turbo."""
+    import imagecodecs
+
+    array: Any = imagecodecs.jpeg8_decode(src)
+    if runner.samples_per_pixel > 1:
+        # libjpeg-turbo returns RGB, colour by pixel, whatever was stored.
+        runner.set_option("planar_configuration", 0)
+        runner.set_option("photometric_interpretation", "RGB")
+    _set_bits(runner, 8 * array.dtype.itemsize)
+    data: bytes = array.tobytes()
+    return data
+
+
+def _set_bits(runner: DecodeRunner, precision: int) -> None:
+    runner.set_option("bits_allocated", 8 if precision <= 8 else 16 if precision <= 16 else 32)
+
+
+@dataclass(frozen=True)
+class Codestream:
+    """What a compressed image says of itself."""
+
+    family: str  # "jpeg-2000", "jpeg", "jpeg-lossless", "jpeg-ls"
+    rows: int
+    cols: int
+    samples: int
+    bits: int
+
+
+def families(syntax: uid.UID) -> frozenset[str]:
+    """The kinds of codestream that a transfer syntax may hold; empty where there is none (RLE)."""
+    if syntax in _JPEG_2000:
+        return frozenset({"jpeg-2000"})
+    if syntax in _JPEG_LS:
+        return frozenset({"jpeg-ls"})
+    if syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1):
+        return frozenset({"jpeg-lossless"})
+    if syntax in (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit):
+        return frozenset({"jpeg"})
+    return frozenset()
+
+
+def read_codestream(data: bytes) -> Codestream | None:
+    """Size and depth from the head of a JPEG, JPEG-LS or JPEG 2000 image; None where there is no such head.
+
+    JPEG: ITU-T T.81 B.2.2; JPEG-LS: T.87 C.2.2; JPEG 2000: T.800 A.5.1.
+    """
+    if data[:2] == b"\xff\xd8":
+        return _read_jpeg(data)
+    # A JP2 file wraps the codestream in boxes; its head then lies within the first few hundred bytes.
+    start = data.find(b"\xff\x4f\xff\x51", 0, 64 * 1024)
+    if start == 0 or (start > 0 and data[4:8] == b"jP  "):
+        return _read_jpeg_2000(data[start : start + 64])
+    return None
+
+
+def _read_jpeg_2000(head: bytes) -> Codestream | None:
+    if len(head) < 43:
+        return None
+    right, bottom, left, top = (int.from_bytes(head[at : at + 4], "big") for at in (8, 12, 16, 20))
+    samples = int.from_bytes(head[40:42], "big")
+    return Codestream("jpeg-2000", bottom - top, right - left, samples, (head[42] & 0x7F) + 1)
+
+
+def _read_jpeg(data: bytes) -> Codestream | None:
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers without a length
+            at += 2
+            continue
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
+            if at + 10 > len(data):
+                return None
+            family = "jpeg-ls" if marker == 0xF7 else "jpeg-lossless" if marker in (0xC3, 0xC7, 0xCB, 0xCF) else "jpeg"
+            rows, cols = int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
+            return Codestream(family, rows, cols, data[at + 9], data[at + 4])
+        if marker in (0xD9, 0xDA) or length < 2:
+            return None
+        at += 2 + length
+    return None

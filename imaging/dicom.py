@@ -1,0 +1,188 @@
+"""DICOM files: from bytes to a Radiograph.
+
+The header is read for the tags that are needed and no others: what is broken elsewhere in it does no harm.
+Parsing, checking and decoding are apart: `dicom_pixels` decodes, `dicom_facts` says what the header means.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pydicom.filereader import _read_file_meta_info, dcmread
+
+from imaging import dicom_facts as facts
+from imaging import dicom_pixels
+from imaging.codecs import NATIVE, PLUGIN, decoder_for
+from imaging.dicom_values import text
+from imaging.radiograph import Radiograph, RadiographError
+from imaging.sources import MAX_FILE_BYTES, Source
+
+_MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+_WANTED = [*facts.TAGS, *dicom_pixels.TAGS, "SOPClassUID", "SpecificCharacterSet"]
+_NO_IMAGE = {
+    "RTPLAN": "a treatment plan",
+    "RTSTRUCT": "outlines for radiotherapy",
+    "RTRECORD": "a treatment record",
+    "SR": "a report",
+    "PR": "display settings",
+    "KO": "a list of key images",
+    "REG": "an image registration",
+    "DOC": "a document",
+    "ECG": "an electrocardiogram",
+    "AU": "a sound recording",
+    "HD": "a waveform",
+    "FID": "marks on another image",
+    "PLAN": "a treatment plan",
+}
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    header: Dataset
+    syntax: uid.UID | None  # None where the file does not say
+    little_endian: bool
+
+
+def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiograph:
+    """Decode one frame of a DICOM file. Raises RadiographError; other exceptions mean a damaged file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's quote the header
+        parsed = _parse(data)
+        header = parsed.header
+        if "Rows" not in header and "PixelData" not in header:
+            raise _no_image(header, data)
+        syntax, notices = dicom_pixels.checked_syntax(header, parsed.syntax, parsed.little_endian)
+        image = dicom_pixels.decode(header, syntax, parsed.little_endian, frame)
+        known = facts.read_facts(header)
+    pixels = image.pixels
+    pixels.flags.writeable = False
+    return Radiograph(
+        pixels=pixels,
+        windows=image.windows,
+        sha256=sha256,
+        path=source.path,
+        member=source.member,
+        frame=frame,
+        frame_count=image.frame_count,
+        bits=image.bits,
+        spacing_mm=known.spacing_mm,
+        spacing_source=known.spacing_source,
+        side=known.side,
+        view=known.view,
+        body_part=known.body_part,
+        modality=known.modality,
+        acquired_on=known.acquired_on,
+        patient_name=known.patient_name,
+        patient_id=known.patient_id,
+        manufacturer=known.manufacturer,
+        inverted=image.inverted,
+        notices=(*notices, *image.notices, *known.notices),
+    )
+
+
+def load_decoders() -> None:
+    """Import every decoder, so that the first file does not wait for it."""
+    import imagecodecs
+    import jpeg_ls  # noqa: F401
+    import openjpeg  # noqa: F401
+
+    _ = imagecodecs.jpeg8_decode
+    for syntax in (*PLUGIN, *NATIVE):
+        decoder_for(syntax)
+
+
+def dicomdir_file_ids(data: bytes) -> list[tuple[str, ...]]:
+    """The components of every image file that a DICOMDIR refers to, as written there: not to be trusted as paths."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            directory = dcmread(BytesIO(data), force=True, specific_tags=["DirectoryRecordSequence"])
+            records = list(directory.get("DirectoryRecordSequence") or [])
+        except Exception as error:  # the parser's exceptions are many
+            raise RadiographError("This DICOMDIR is damaged.", type(error).__name__) from None
+        found = []
+        for record in records:
+            try:
+                file_id = record.get("ReferencedFileID")
+            except Exception:
+                continue
+            if file_id:
+                parts = (file_id,) if isinstance(file_id, str) else tuple(str(part) for part in file_id)
+                found.append(parts)
+    if not found:
+        raise RadiographError("This DICOMDIR lists no files.")
+    return found
+
+
+def _parse(data: bytes) -> _Parsed:
+    meta, start = _read_meta(data)
+    syntax = _syntax_of(meta)
+    if syntax == uid.DeflatedExplicitVRLittleEndian:
+        # pydicom would inflate without bound: 2 MB have become 4 GB.
+        header = _read_header(_inflate(data[start:]))
+        return _Parsed(header, uid.ExplicitVRLittleEndian, True)
+    header = _read_header(data)
+    if not len(header):
+        if data[:1024].count(b"\0") < 8 and not meta:
+            raise RadiographError("This file is not an image that the program can read.")
+        raise RadiographError("This file is damaged: it holds no readable DICOM data.")
+    implicit_little = header.original_encoding
+    little_endian = implicit_little[1] is not False
+    return _Parsed(header, syntax, little_endian)
+
+
+def _read_meta(data: bytes) -> tuple[Dataset, int]:
+    """(file meta information, where the data set starts); the former is empty where there is none."""
+    stream = BytesIO(data)
+    if data[128:132] == b"DICM":
+        stream.seek(132)
+    start = stream.tell()
+    if data[start : start + 2] != b"\x02\x00":
+        return Dataset(), start
+    try:
+        return _read_file_meta_info(stream), stream.tell()
+    except Exception:
+        return Dataset(), start
+
+
+def _syntax_of(meta: Dataset) -> uid.UID | None:
+    named = text(meta, "TransferSyntaxUID")
+    return uid.UID(named) if named else None
+
+
+def _inflate(data: bytes) -> bytes:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflated = inflater.decompress(data, MAX_FILE_BYTES)
+    except zlib.error:
+        raise RadiographError("This file is damaged: its deflated data cannot be unpacked.") from None
+    if inflater.unconsumed_tail:
+        raise RadiographError(f"This file unpacks to more than {MAX_FILE_BYTES // 1024**2} MB and was not opened.")
+    if not inflater.eof:
+        raise RadiographError("This file is damaged: its deflated data end too early.")
+    return inflated
+
+
+def _read_header(data: bytes) -> Dataset:
+    try:
+        return dcmread(BytesIO(data), force=True, specific_tags=_WANTED)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # the parser's exceptions are many
+        raise RadiographError("This file is damaged: its DICOM header cannot be read.", type(error).__name__) from None
+
+
+def _no_image(header: Dataset, data: bytes) -> RadiographError:
+    if text(header, "SOPClassUID") == _MEDIA_STORAGE_DIRECTORY:
+        return RadiographError("This is a DICOMDIR, a list of files: open the folder it lies in.")
+    modality = text(header, "Modality").upper()
+    if modality in _NO_IMAGE:
+        return RadiographError(f"This DICOM file holds {_NO_IMAGE[modality]}, no image.")
+    if not modality and not text(header, "SOPClassUID") and data[128:132] != b"DICM":
+        return RadiographError("This file is not an image that the program can read.")
+    return RadiographError("This DICOM file holds no image.")

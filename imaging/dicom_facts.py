@@ -1,0 +1,271 @@
+"""What a DICOM header says about a radiograph: scale, side, view, date. What contradicts itself is said.
+
+Spacing follows DICOM PS3.3 10.7.1.3 (Pixel Spacing Calibration Macro) and C.8.11.7 (Imager Pixel Spacing).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from pydicom.dataset import Dataset
+
+from imaging.dicom_values import items, numbers, text, value
+from imaging.radiograph import Side, SpacingSource, View
+
+TAGS = " ".join(
+    [
+        "Modality PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing PixelSpacingCalibrationType",
+        "EstimatedRadiographicMagnificationFactor SharedFunctionalGroupsSequence Rows Columns",
+        "Laterality ImageLaterality ViewPosition ViewCodeSequence BodyPartExamined PatientOrientation",
+        "AcquisitionDate AcquisitionDateTime ContentDate SeriesDate StudyDate PatientName PatientID Manufacturer",
+    ]
+).split()
+
+_PROJECTION = frozenset({"CR", "DX", "DR", "RG", "RF", "XA", "MG", "IO", "PX", "XC"})
+_IN_PATIENT = frozenset({"CT", "MR", "PT", "NM"})  # pixel spacing is in the patient by definition
+# Detector elements measure 0.05 to 0.4 mm; images made smaller for display may reach 0.6 mm.
+_PLAUSIBLE_MM = (0.02, 0.6)
+_SAME = 0.005  # relative
+
+_VIEW_CODES = {
+    # SNOMED CT and SNOMED RT codes of DICOM CID 4010
+    "399348003": View.AP,
+    "R-10206": View.AP,
+    "272479007": View.OTHER,  # postero-anterior
+    "R-10214": View.OTHER,
+    "399067008": View.LATERAL,
+    "R-10228": View.LATERAL,
+    "399173006": View.LATERAL,
+    "R-10236": View.LATERAL,
+    "399198007": View.LATERAL,
+    "R-10232": View.LATERAL,
+}
+_VIEW_POSITIONS = {
+    "AP": View.AP,
+    "PA": View.OTHER,
+    "LL": View.LATERAL,
+    "RL": View.LATERAL,
+    "LLD": View.OTHER,
+    "RLD": View.OTHER,
+    "LAT": View.LATERAL,
+    "LATERAL": View.LATERAL,
+    "ML": View.LATERAL,
+    "LM": View.LATERAL,
+    "OBL": View.OTHER,
+    "OBLIQUE": View.OTHER,
+    "RLO": View.OTHER,
+    "LLO": View.OTHER,
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """See `imaging.radiograph.Radiograph` for the meaning of each."""
+
+    spacing_mm: tuple[float, float] | None
+    spacing_source: SpacingSource
+    side: Side
+    view: View
+    body_part: str
+    modality: str
+    acquired_on: str
+    patient_name: str
+    patient_id: str
+    manufacturer: str
+    notices: tuple[str, ...]
+
+
+def read_facts(header: Dataset) -> Facts:
+    """Never raises: what cannot be read is unknown."""
+    notices: list[str] = []
+    spacing_mm, source = _spacing(header, notices)
+    return Facts(
+        spacing_mm=spacing_mm,
+        spacing_source=source,
+        side=_side(header, notices),
+        view=_view(header, notices),
+        body_part=text(header, "BodyPartExamined"),
+        modality=text(header, "Modality").upper(),
+        acquired_on=_acquired_on(header, notices),
+        patient_name=text(header, "PatientName"),
+        patient_id=text(header, "PatientID"),
+        manufacturer=text(header, "Manufacturer"),
+        notices=tuple(notices),
+    )
+
+
+# --- spacing ----------------------------------------------------------------------------------------------------------
+
+
+def _spacing(header: Dataset, notices: list[str]) -> tuple[tuple[float, float] | None, SpacingSource]:
+    is_projection = text(header, "Modality").upper() in _PROJECTION
+    pixel = _given(header, "PixelSpacing", "Pixel Spacing", is_projection, notices)
+    if pixel is None:
+        pixel = _shared_pixel_spacing(header)
+    imager = _given(header, "ImagerPixelSpacing", "Imager Pixel Spacing", True, notices)
+    scanned = _given(header, "NominalScannedPixelSpacing", "the scanner's pixel spacing", True, notices)
+    calibration = text(header, "PixelSpacingCalibrationType").upper()
+    magnification = (numbers(header, "EstimatedRadiographicMagnificationFactor") or (0.0,))[0]
+    if magnification and not 1.0 <= magnification <= 3.0:
+        notices.append("The header gives an estimated magnification that is not possible; it was left out.")
+        magnification = 0.0
+
+    if pixel is None and imager is None and scanned is not None:
+        notices.append("The pixel spacing is that of the film scanner: lengths are as on the film.")
+        return scanned, SpacingSource.DETECTOR
+    if pixel is None and imager is None:
+        return None, SpacingSource.NONE
+    if pixel is None:
+        if magnification > 1 + _SAME:
+            notices.append(
+                f"The header estimates a magnification of {magnification:.3g}; lengths are as at the detector, "
+                "not corrected for it."
+            )
+        return imager, SpacingSource.DETECTOR
+    if text(header, "Modality").upper() in _IN_PATIENT:
+        return pixel, SpacingSource.CALIBRATED
+    if imager is None:
+        return _without_imager(pixel, calibration, notices)
+    return _pixel_against_imager(pixel, imager, calibration, magnification, notices)
+
+
+def _without_imager(
+    pixel: tuple[float, float], calibration: str, notices: list[str]
+) -> tuple[tuple[float, float], SpacingSource]:
+    if calibration in ("GEOMETRY", "FIDUCIAL"):
+        return pixel, SpacingSource.CALIBRATED
+    notices.append("The header does not say that its pixel spacing is calibrated: lengths are as at the detector.")
+    return pixel, SpacingSource.DETECTOR
+
+
+def _pixel_against_imager(
+    pixel: tuple[float, float],
+    imager: tuple[float, float],
+    calibration: str,
+    magnification: float,
+    notices: list[str],
+) -> tuple[tuple[float, float], SpacingSource]:
+    """Both are given: equal means detector, smaller in the patient means corrected for magnification."""
+    if _alike(pixel, imager):
+        if calibration in ("GEOMETRY", "FIDUCIAL"):
+            notices.append(
+                "The header calls its pixel spacing calibrated, but it equals the detector's: lengths are as at the "
+                "detector."
+            )
+        elif magnification > 1 + _SAME:
+            notices.append(
+                f"The header estimates a magnification of {magnification:.3g}, but its pixel spacing is not corrected "
+                "for it: lengths are as at the detector."
+            )
+        return imager, SpacingSource.DETECTOR
+    ratio = imager[0] / pixel[0]
+    if ratio < 1 or not _alike((imager[0] / ratio, imager[1] / ratio), pixel):
+        notices.append("The header's two pixel spacings contradict each other: lengths are as at the detector.")
+        return imager, SpacingSource.DETECTOR
+    if calibration not in ("GEOMETRY", "FIDUCIAL"):
+        notices.append(
+            f"The header corrects its pixel spacing for a magnification of {ratio:.3g} without saying how it was found."
+        )
+    if magnification > 1 + _SAME and abs(ratio / magnification - 1) > 0.02:
+        notices.append(
+            f"The header estimates a magnification of {magnification:.3g}, but its pixel spacing is corrected for "
+            f"{ratio:.3g}."
+        )
+    return pixel, SpacingSource.CALIBRATED
+
+
+def _given(
+    header: Dataset, keyword: str, name: str, is_projection: bool, notices: list[str]
+) -> tuple[float, float] | None:
+    """(between rows, between columns) in mm; None where it is absent or cannot be true, which is said."""
+    if value(header, keyword) is None:
+        return None
+    found = numbers(header, keyword)
+    if len(found) != 2 or min(found) <= 0 or max(found) > 100:
+        notices.append(f"The header's {name.removeprefix('the ')} is not a length: lengths are in pixels.")
+        return None
+    if is_projection and found == (1.0, 1.0):
+        notices.append(f"The header gives {name} as exactly 1 mm, which no detector has: lengths are in pixels.")
+        return None
+    low, high = _PLAUSIBLE_MM
+    if is_projection and not (low <= min(found) and max(found) <= high):
+        notices.append(f"The header gives {name} as {max(found):.3g} mm, which is unusual: check lengths.")
+    elif max(found) / min(found) > 1.5:
+        notices.append(f"The header gives very different {name} along rows and columns: check lengths.")
+    return found[0], found[1]
+
+
+def _shared_pixel_spacing(header: Dataset) -> tuple[float, float] | None:
+    """Of an enhanced multi-frame image (PS3.3 C.7.6.16.2.1)."""
+    for group in items(header, "SharedFunctionalGroupsSequence"):
+        for measures in items(group, "PixelMeasuresSequence"):
+            found = numbers(measures, "PixelSpacing")
+            if len(found) == 2 and min(found) > 0:
+                return found[0], found[1]
+    return None
+
+
+def _alike(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return all(abs(a - b) <= _SAME * max(a, b) for a, b in zip(one, other, strict=True))
+
+
+# --- side, view, date -------------------------------------------------------------------------------------------------
+
+
+def _side(header: Dataset, notices: list[str]) -> Side:
+    known = {"R": Side.RIGHT, "L": Side.LEFT, "B": Side.BOTH}
+    given = {
+        known[letter]
+        for letter in (text(header, tag).upper() for tag in ("ImageLaterality", "Laterality"))
+        if letter in known
+    }
+    if len(given) > 1:
+        notices.append("The header contradicts itself about the side of the body: the side is left open.")
+        return Side.UNKNOWN
+    return given.pop() if given else Side.UNKNOWN
+
+
+def _view(header: Dataset, notices: list[str]) -> View:
+    position = _VIEW_POSITIONS.get(text(header, "ViewPosition").upper())
+    coded = None
+    for item in items(header, "ViewCodeSequence")[:1]:
+        coded = _VIEW_CODES.get(text(item, "CodeValue")) or _view_named(text(item, "CodeMeaning"))
+    if position is None and text(header, "ViewPosition"):
+        position = View.OTHER
+    if position is not None and coded is not None and position != coded:
+        notices.append("The header contradicts itself about the view: the view is left open.")
+        return View.UNKNOWN
+    return position or coded or View.UNKNOWN
+
+
+def _view_named(meaning: str) -> View | None:
+    lower = re.sub(r"[^a-z]", "", meaning.lower())
+    if not lower:
+        return None
+    if "oblique" in lower:
+        return View.OTHER
+    if lower.startswith(("anteroposterior", "frontal")):
+        return View.AP
+    return View.LATERAL if "lateral" in lower else View.OTHER
+
+
+def _acquired_on(header: Dataset, notices: list[str]) -> str:
+    """ISO date of the exposure, or the nearest that the header has."""
+    malformed = False
+    for keyword in ("AcquisitionDate", "AcquisitionDateTime", "ContentDate", "SeriesDate", "StudyDate"):
+        given = text(header, keyword)
+        found = re.match(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})", given)
+        if found:
+            try:
+                day = date(*(int(part) for part in found.groups()))
+            except ValueError:
+                malformed = True
+                continue
+            if 1895 <= day.year <= 2200:
+                return day.isoformat()
+        malformed = malformed or bool(given)
+    if malformed:
+        notices.append("The header's date is not a date.")
+    return ""

@@ -1,0 +1,256 @@
+"""From what a user drops, a file, a folder, a ZIP archive or a DICOMDIR, to the images in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from imaging.radiograph import RadiographError
+
+MAX_FILE_BYTES = 512 * 1024**2  # a file is read whole; radiographs are under 100 MB
+MAX_MEMBERS = 100_000  # of one archive
+MAX_DEPTH = 32  # of folders within folders
+_IGNORED_SUFFIXES = frozenset(
+    [
+        ".txt",
+        ".md",
+        ".csv",
+        ".json",
+        ".jsonl",
+        ".xml",
+        ".html",
+        ".htm",
+        ".css",
+        ".js",
+        ".py",
+        ".log",
+        ".ini",
+        ".toml",
+        ".yaml",
+        ".yml",
+        ".exe",
+        ".dll",
+        ".so",
+        ".inf",
+        ".bat",
+        ".sh",
+        ".doc",
+        ".docx",
+        ".xls",
+        ".xlsx",
+        ".ppt",
+        ".pptx",
+        ".db",
+        ".sqlite",
+        ".sha256",
+        ".md5",
+    ]
+)
+_IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "lockfile", "version"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the bytes of one image lie: a file, or a member of a ZIP archive."""
+
+    path: Path
+    member: str = ""
+
+    @property
+    def label(self) -> str:
+        """A short name for lists."""
+        return PurePosixPath(self.member).name if self.member else self.path.name
+
+    def read_bytes(self) -> bytes:
+        """All bytes, at most MAX_FILE_BYTES. Raises RadiographError."""
+        return _read_member(self.path, self.member) if self.member else _read_file(self.path)
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts as people count: image 2 before image 10."""
+    parts = re.split(r"(\d{1,30})", name.casefold())
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
+
+
+def find_sources(paths: Iterable[Path | str]) -> Iterator[Source]:
+    """The images under `paths`, in the order given; inside a folder or an archive in natural order.
+
+    A file named outright is always given, whatever its name; reading it says what is wrong with it. Inside
+    folders and archives, files whose ending says that they are no image are left out. Links inside a folder are not
+    followed. Raises RadiographError for a path that does not exist or an archive that cannot be read.
+    """
+    for given in paths:
+        path = Path(given)
+        try:
+            if path.is_dir():
+                yield from _in_folder(path)
+                continue
+            if not path.exists():
+                raise RadiographError(f"“{path.name}” does not exist.")
+            mode = path.stat().st_mode
+        except (OSError, ValueError) as error:
+            raise RadiographError(f"“{path.name}” cannot be opened.", type(error).__name__) from None
+        if not stat.S_ISREG(mode):
+            raise RadiographError(f"“{path.name}” is not a file.")
+        if is_zip(path):
+            yield from _in_archive(path)
+        elif path.name.upper() == "DICOMDIR":
+            yield from _in_dicomdir(path)
+        else:
+            yield Source(path)
+
+
+def is_zip(path: Path) -> bool:
+    """By content, not by name."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+    except OSError:
+        return False
+
+
+def _may_be_image(name: str) -> bool:
+    base = PurePosixPath(name.replace("\\", "/")).name
+    lower = base.lower()
+    return not (
+        lower.startswith(".")
+        or lower in _IGNORED_NAMES
+        or PurePosixPath(lower).suffix in _IGNORED_SUFFIXES
+        or base.upper() == "DICOMDIR"
+    )
+
+
+def _in_folder(folder: Path, depth: int = 0) -> Iterator[Source]:
+    """Depth first. Never through a link: it could lead out of the folder, or round in circles."""
+    try:
+        with os.scandir(folder) as scan:
+            entries = sorted(scan, key=lambda entry: natural_key(entry.name))
+    except OSError as error:
+        if depth == 0:
+            raise RadiographError(f"The folder “{folder.name}” cannot be read.", type(error).__name__) from None
+        return
+    for entry in entries:
+        try:
+            if entry.is_symlink():
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if depth < MAX_DEPTH and not entry.name.startswith("."):
+                    yield from _in_folder(Path(entry.path), depth + 1)
+            elif entry.is_file(follow_symlinks=False) and _may_be_image(entry.name):
+                path = Path(entry.path)
+                if is_zip(path):
+                    yield from _in_archive(path)
+                else:
+                    yield Source(path)
+        except (OSError, RadiographError):
+            continue  # one bad archive or a file that vanished does not hide the rest of the folder
+
+
+def _in_archive(path: Path) -> Iterator[Source]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RecursionError, OverflowError) as error:
+        raise RadiographError(f"The archive “{path.name}” is damaged.", type(error).__name__) from None
+    if len(infos) > MAX_MEMBERS:
+        raise RadiographError(f"The archive “{path.name}” holds more than {MAX_MEMBERS:,} files.")
+    names = {info.filename for info in infos if not info.is_dir() and _may_be_image(info.filename)}
+    names = {name for name in names if not name.startswith("__MACOSX/")}
+    for name in sorted(names, key=natural_key):
+        yield Source(path, name)
+
+
+def _in_dicomdir(path: Path) -> Iterator[Source]:
+    """The files that a DICOMDIR lists, where they lie inside its own folder; else whatever lies in the folder."""
+    from imaging.dicom import dicomdir_file_ids  # pydicom only where it is needed
+
+    root = path.parent.resolve()
+    for parts in dicomdir_file_ids(_read_file(path)):
+        found = _inside(root, parts)
+        if found is not None:
+            yield Source(found)
+
+
+def _inside(root: Path, parts: tuple[str, ...]) -> Path | None:
+    """The file named by a DICOMDIR's components, or None where they lead elsewhere or nowhere.
+
+    File IDs are upper case; discs are often copied in lower case. Only names that are really in the folder are
+    followed, so that no component of the file's own making ever becomes a path.
+    """
+    current = root
+    for position, part in enumerate(parts):
+        try:
+            entries = list(os.scandir(current))
+        except OSError:
+            return None
+        last = position == len(parts) - 1
+        for entry in entries:
+            if entry.name.casefold() == part.casefold() and not entry.is_symlink():
+                is_wanted = entry.is_file(follow_symlinks=False) if last else entry.is_dir(follow_symlinks=False)
+                if is_wanted:
+                    current = Path(entry.path)
+                    break
+        else:
+            return None
+    return current if parts else None
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise RadiographError("This is not a file.")
+            if status.st_size > MAX_FILE_BYTES:
+                raise _too_large()
+            data = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise RadiographError("This file does not exist any more.") from None
+    except PermissionError:
+        raise RadiographError("You have no permission to read this file.") from None
+    except IsADirectoryError:
+        raise RadiographError("This is a folder, not a file.") from None
+    except (OSError, ValueError) as error:
+        raise RadiographError("This file cannot be read from its disk.", type(error).__name__) from None
+    if len(data) > MAX_FILE_BYTES:
+        raise _too_large()
+    if not data:
+        raise RadiographError("This file is empty.")
+    return data
+
+
+def _read_member(path: Path, member: str) -> bytes:
+    """The member's bytes, inflated in memory only: its name is never used to write anything."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            info = archive.getinfo(member)
+            if info.flag_bits & 0x1:
+                raise RadiographError("This archive is encrypted; unpack it first.")
+            if info.file_size > MAX_FILE_BYTES:
+                raise _too_large()
+            with archive.open(info) as file:
+                data = file.read(MAX_FILE_BYTES + 1)  # the sizes in the archive may lie
+    except FileNotFoundError:
+        raise RadiographError("This archive does not exist any more.") from None
+    except KeyError:
+        raise RadiographError("The archive does not hold this file any more.") from None
+    except RadiographError:
+        raise
+    except Exception as error:  # zlib, lzma, bz2 and zipfile each have their own
+        raise RadiographError(
+            "This archive is damaged: the file in it cannot be unpacked.", type(error).__name__
+        ) from None
+    if len(data) > MAX_FILE_BYTES:
+        raise _too_large()
+    if not data:
+        raise RadiographError("This file is empty.")
+    return data
+
+
+def _too_large() -> RadiographError:
+    return RadiographError(f"This file is larger than {MAX_FILE_BYTES // 1024**2} MB, more than the program reads.")
