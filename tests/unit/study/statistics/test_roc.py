@@ -97,8 +97,7 @@ def test_published_ovarian_cancer(stats_cases):
     with (stats_cases / "ovarian_delong1988.csv").open() as file:
         rows = list(csv.DictReader(file))
     truth = np.array([int(row["popind"]) for row in rows])
-    # Albumin and total protein are low in disease, and so is the KG score.
-    scores = {name: -np.array([float(row[name]) for row in rows]) for name in ("alb", "tp", "kg")}
+    scores = {name: np.array([float(row[name]) for row in rows]) for name in ("alb", "tp", "kg")}
     computed = {}
     for name, values in scores.items():
         estimate = auc_delong(truth, values)

@@ -1,0 +1,144 @@
+"""Covariances between figures of merit that several readers reached on the same cases.
+
+A *figure of merit* is a number per reader and mode: AUC, sensitivity or specificity. The k of them (readers times modes)
+are estimated on the same n cases, hence correlated; Obuchowski-Rockette analysis needs their (k, k) covariance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from study.statistics.roc import NotEstimableError, placements
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Covariance(StrEnum):
+    JACKKNIFE = "jackknife"
+    DELONG = "DeLong"
+    UNBIASED = "unbiased"
+    CLUSTERED = "Obuchowski clustered"
+
+
+class Merit(StrEnum):
+    AUC = "AUC"
+    SENSITIVITY = "sensitivity"
+    SPECIFICITY = "specificity"
+
+
+@dataclass(frozen=True)
+class MeritEstimates:
+    """values (k,), covariance (k, k)."""
+
+    values: FloatArray
+    covariance: FloatArray
+    merit: Merit
+    method: Covariance
+
+
+def estimate(
+    truth: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    merit: Merit = Merit.AUC,
+    method: Covariance = Covariance.JACKKNIFE,
+    cluster: npt.ArrayLike | None = None,
+) -> MeritEstimates:
+    """Figures of merit and their covariance.
+
+    truth (n,) boolean; scores (k, n), for sensitivity and specificity the calls as 0/1; cluster (n,) names the patient of each
+    case and is needed for `Covariance.CLUSTERED` alone. Raises NotEstimableError with a sentence.
+    """
+    positive = np.asarray(truth, dtype=bool)
+    matrix = np.atleast_2d(np.asarray(scores, dtype=np.float64))
+    if merit is Merit.AUC:
+        if method is Covariance.CLUSTERED:
+            if cluster is None:
+                raise ValueError("The clustered covariance needs the cluster of each case.")
+            return MeritEstimates(*_clustered_auc(positive, matrix, np.asarray(cluster)), merit, method)
+        if method is Covariance.UNBIASED:
+            return MeritEstimates(*_unbiased_auc(positive, matrix), merit, method)
+        placed = placements(positive, matrix)
+        covariance = placed.covariance if method is Covariance.DELONG else _jackknife(placed.positive, placed.negative)
+        return MeritEstimates(placed.auc, covariance, merit, method)
+    if not np.isfinite(matrix).all():
+        raise NotEstimableError(f"Some calls are missing; decide how they count before computing a {merit}.")
+    relevant = positive if merit is Merit.SENSITIVITY else ~positive
+    if relevant.sum() < 2:
+        raise NotEstimableError(f"At least two cases are needed for the variance of a {merit}.")
+    correct = matrix[:, relevant] if merit is Merit.SENSITIVITY else 1 - matrix[:, relevant]
+    # A mean over cases: jackknife, DeLong and unbiased covariances are all the usual one of a mean.
+    return MeritEstimates(
+        np.asarray(correct.mean(axis=1)), np.atleast_2d(np.cov(correct)) / correct.shape[1], merit, method
+    )
+
+
+def _jackknife(positive: FloatArray, negative: FloatArray) -> FloatArray:
+    """Leaving one case out changes the AUC by its placement alone: (k, m), (k, n) -> (k, k)."""
+    m, n = positive.shape[1], negative.shape[1]
+    if m < 2 or n < 2:
+        raise NotEstimableError("At least two loose and two not loose cases are needed for the variance of an AUC.")
+    auc = positive.mean(axis=1, keepdims=True)
+    left_out = np.hstack([(m * auc - positive) / (m - 1), (n * auc - negative) / (n - 1)])
+    cases = m + n
+    # np.cov divides by cases - 1; the jackknife wants (cases - 1) / cases times the sum of squares.
+    return np.asarray(np.atleast_2d(np.cov(left_out)) * (cases - 1) ** 2 / cases)
+
+
+def _kernel(positive: FloatArray, negative: FloatArray) -> FloatArray:
+    """(k, m), (k, n) -> (k, m, n): 1 where a positive beats a negative, a half where they tie."""
+    won = positive[:, :, None] - negative[:, None, :]
+    return np.asarray((np.sign(won) + 1) / 2)
+
+
+def _unbiased_auc(truth: npt.NDArray[np.bool_], scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Unbiased covariance of two-sample U-statistics from their four product moments.
+
+    Gallas, Acad Radiol 2006;13:353-362 (one-shot), for readers as fixed: E[A_a A_b] - E[A_a] E[A_b], each estimated
+    from pairs of comparisons that share a positive, a negative, both or neither.
+    """
+    placed = placements(truth, scores)
+    k, m, n = scores.shape[0], int(truth.sum()), int((~truth).sum())
+    if m < 2 or n < 2:
+        raise NotEstimableError("At least two loose and two not loose cases are needed for the variance of an AUC.")
+    products = np.zeros((k, k))
+    # One positive at a time keeps memory at (k, n), whatever the number of cases.
+    positive, negative = scores[:, truth], scores[:, ~truth]
+    for i in range(m):
+        row = _kernel(positive[:, i : i + 1], negative)[:, 0]
+        products += row @ row.T
+    row_sums, column_sums, totals = placed.positive * n, placed.negative * m, placed.auc * m * n
+    same_row = row_sums @ row_sums.T - products
+    same_column = column_sums @ column_sums.T - products
+    neither = np.outer(totals, totals) - products - same_row - same_column
+    unrelated = neither / (m * (m - 1) * n * (n - 1))
+    covariance = (products + same_row + same_column + neither) / (m * n) ** 2 - unrelated
+    return placed.auc, covariance
+
+
+def _clustered_auc(
+    truth: npt.NDArray[np.bool_], scores: FloatArray, cluster: npt.NDArray[np.generic]
+) -> tuple[FloatArray, FloatArray]:
+    """Obuchowski, Biometrics 1997;53:567-578: placements summed within a patient before their covariance is taken."""
+    placed = placements(truth, scores)
+    m, n = int(truth.sum()), int((~truth).sum())
+    names, index = np.unique(cluster, return_inverse=True)
+    count = names.size
+    positive_clusters, negative_clusters = np.unique(index[truth]).size, np.unique(index[~truth]).size
+    if positive_clusters < 2 or negative_clusters < 2:
+        raise NotEstimableError("At least two patients with and two without the condition are needed.")
+
+    def summed(values: FloatArray, of: npt.NDArray[np.bool_]) -> FloatArray:
+        """Deviations from the AUC, summed per cluster, (k, clusters)."""
+        out = np.zeros((scores.shape[0], count))
+        np.add.at(out.T, index[of], (values - placed.auc[:, None]).T)
+        return out
+
+    pos, neg = summed(placed.positive, truth), summed(placed.negative, ~truth)
+    s10 = pos @ pos.T * positive_clusters / ((positive_clusters - 1) * m)
+    s01 = neg @ neg.T * negative_clusters / ((negative_clusters - 1) * n)
+    s11 = (pos @ neg.T) * count / (count - 1)
+    return placed.auc, s10 / m + s01 / n + (s11 + s11.T) / (m * n)

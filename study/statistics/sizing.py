@@ -1,0 +1,77 @@
+"""How many readers and cases a study needs, from pilot or typed variance components.
+
+Hillis, Obuchowski, Berbaum, Acad Radiol 2011;18:129-142: error covariances shrink with the number of cases, the
+reader-by-mode variance does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scipy import stats
+
+from study.statistics.obuchowski_rockette import Components
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """Variance components of a figure of merit, estimated on `cases` cases with the planned share of loose ones."""
+
+    var_interaction: float
+    var: float
+    cov1: float
+    cov2: float
+    cov3: float
+    cases: int
+
+    @classmethod
+    def from_components(cls, parts: Components, cases: int) -> Pilot:
+        """A negative reader-by-mode variance counts as zero."""
+        return cls(max(parts.var_interaction, 0.0), parts.var, parts.cov1, parts.cov2, parts.cov3, cases)
+
+
+@dataclass(frozen=True)
+class Power:
+    readers: int
+    cases: int
+    effect: float
+    power: float
+    noncentrality: float
+    denominator_df: float
+
+
+def power(pilot: Pilot, readers: int, cases: int, effect: float, alpha: float = 0.05) -> Power:
+    """Power of the two-sided test of two modes, random readers and random cases. Raises ValueError for impossible plans."""
+    if readers < 2 or cases < 2:
+        raise ValueError("A study needs at least two readers and two cases.")
+    if not 0 < alpha < 1:
+        raise ValueError("The significance level must lie between 0 and 1.")
+    shrink = pilot.cases / cases
+    spread = max(pilot.cov2 - pilot.cov3, 0.0)
+    own = pilot.var - pilot.cov1
+    interaction = pilot.var_interaction + shrink * (own - spread)
+    denominator = pilot.var_interaction + shrink * (own + (readers - 1) * spread)
+    if denominator <= 0 or interaction <= 0:
+        raise ValueError("These variance components leave no error variance, so power cannot be computed.")
+    df = denominator**2 * (readers - 1) / interaction**2
+    noncentrality = readers * effect**2 / 2 / denominator
+    critical = stats.f.ppf(1 - alpha, 1, df)
+    return Power(readers, cases, effect, float(stats.ncf.sf(critical, 1, df, noncentrality)), noncentrality, float(df))
+
+
+def cases_for_power(
+    pilot: Pilot, readers: int, effect: float, target: float = 0.8, alpha: float = 0.05, most: int = 100_000
+) -> int | None:
+    """The fewest cases that reach the target power; None when no number up to `most` does (more readers are needed)."""
+    if effect == 0:
+        raise ValueError("A difference of zero cannot be detected.")
+    if power(pilot, readers, most, effect, alpha).power < target:
+        return None
+    low, high = 2, most
+    while low < high:
+        middle = (low + high) // 2
+        if power(pilot, readers, middle, effect, alpha).power >= target:
+            high = middle
+        else:
+            low = middle + 1
+    return low
