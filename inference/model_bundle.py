@@ -27,6 +27,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from inference.onnx_files import external_files
+from inference.prediction import InferenceError
 from inference.preprocess import InputSpec
 
 SCHEMA = 1
@@ -54,23 +55,15 @@ Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
-class BundleError(Exception):
-    """A bundle cannot be used. `str(error)` is one sentence; `details` is technical and may be empty."""
-
-    def __init__(self, sentence: str, details: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.details = details
-
-    def __reduce__(self) -> tuple[type[BundleError], tuple[str, str]]:
-        return type(self), (self.sentence, self.details)
+class BundleError(InferenceError):
+    """A bundle cannot be used."""
 
 
 class _Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
-class InputCard(_Card):
+class InputCard(_Card, frozen=True, kw_only=True):
     """What the network is given: see inference.preprocess."""
 
     size: Annotated[int, msgspec.Meta(ge=16, le=4096)]
@@ -79,7 +72,7 @@ class InputCard(_Card):
     std: tuple[Positive, ...] = (0.25,)
 
 
-class OperatingPoint(_Card):
+class OperatingPoint(_Card, frozen=True, kw_only=True):
     """The calibrated probability from which a hip is called loose, and how it was chosen."""
 
     threshold: Fraction
@@ -89,7 +82,7 @@ class OperatingPoint(_Card):
     n: int = 0
 
 
-class IndeterminateBand(_Card):
+class IndeterminateBand(_Card, frozen=True, kw_only=True):
     """Calibrated probabilities from `low` to `high` are indeterminate (class-conditional conformal quantiles).
 
     `n` hips set the band; at most `alpha` of each class should fall beyond the band on the wrong side.
@@ -101,7 +94,7 @@ class IndeterminateBand(_Card):
     alpha: Fraction = 0.0
 
 
-class SaliencyCard(_Card):
+class SaliencyCard(_Card, frozen=True, kw_only=True):
     """`levels` are the fixed display levels (low, high), set once on the calibration cohort."""
 
     method: str
@@ -109,14 +102,14 @@ class SaliencyCard(_Card):
     layer: str = ""
 
 
-class SuitabilityRule(_Card):
+class SuitabilityRule(_Card, frozen=True, kw_only=True):
     """The output of this name must reach `threshold` (0-1, after the sigmoid); else `sentence` says what is wrong."""
 
     threshold: Fraction
     sentence: str
 
 
-class FeatureStatistics(_Card):
+class FeatureStatistics(_Card, frozen=True, kw_only=True):
     """Distance from the training set, a second voice only: mean and spread of each pooled feature.
 
     `limit` is the root-mean-square z-score beyond which an image counts as unlike the training set.
@@ -127,14 +120,19 @@ class FeatureStatistics(_Card):
     limit: Positive
 
 
-class LocatorCard(_Card):
-    """`size` is the input square in pixels, `threshold` the least peak (0-1) that counts as a hip."""
+class LocatorCard(_Card, frozen=True, kw_only=True):
+    """`size` is the input square in pixels, `threshold` the least peak (0-1) that counts as a hip.
+
+    Its input is grey (one channel), (x - mean) / std.
+    """
 
     size: Annotated[int, msgspec.Meta(ge=16, le=2048)]
     threshold: Fraction
+    mean: float = 0.5
+    std: Positive = 0.25
 
 
-class CohortCard(_Card):
+class CohortCard(_Card, frozen=True, kw_only=True):
     """What the network learnt from."""
 
     manifest_sha256: str = ""
@@ -143,7 +141,7 @@ class CohortCard(_Card):
     seeds: tuple[int, ...] = ()
 
 
-class Metric(_Card):
+class Metric(_Card, frozen=True, kw_only=True):
     """One measured figure: `ci` is its 95 % confidence interval, `set` the images it was measured on."""
 
     name: str
@@ -153,7 +151,7 @@ class Metric(_Card):
     ci: tuple[float, float] | None = None
 
 
-class ModelCard(_Card):
+class ModelCard(_Card, frozen=True, kw_only=True):
     """model.json. All names of outputs are listed in the order of the network's logits.
 
     `temperature` and `bias` calibrate: probability = sigmoid(logit / temperature + bias); 1 and 0 where absent.
@@ -189,6 +187,10 @@ class ModelCard(_Card):
 
 class _SchemaOnly(msgspec.Struct):
     schema: int
+
+
+class _FilesOnly(msgspec.Struct):
+    files: dict[str, Sha256]
 
 
 @dataclass(frozen=True)
@@ -323,12 +325,8 @@ def _read_manifest(manifest: Path) -> bytes:
 
 def _manifest_files(raw: bytes, folder: Path) -> Mapping[str, str]:
     """The manifest's hashes, before anything else in it is believed."""
-
-    class FilesOnly(msgspec.Struct):
-        files: dict[str, Sha256]
-
     try:
-        files = msgspec.json.decode(raw, type=FilesOnly).files
+        files = msgspec.json.decode(raw, type=_FilesOnly).files
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(
             f"The model “{folder.name}” has a {MANIFEST} that cannot be understood.", str(error)

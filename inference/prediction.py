@@ -12,6 +12,18 @@ import numpy.typing as npt
 from imaging.geometry import HipRegion
 
 
+class InferenceError(Exception):
+    """Something that the CNN needs is missing or wrong. `str(error)` is one sentence; `details` may be empty."""
+
+    def __init__(self, sentence: str, details: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.details = details  # technical, for "details" to copy; never contains patient data
+
+    def __reduce__(self) -> tuple[type[InferenceError], tuple[str, str]]:
+        return type(self), (self.sentence, self.details)
+
+
 class Decision(StrEnum):
     LOOSE = "loose"
     NOT_LOOSE = "not_loose"
@@ -77,6 +89,8 @@ class Prediction:
     engine: Engine
     elapsed_s: float
     seen_in_training: bool = False
+    # name (as in imaging.zones) -> x, y in image pixels and confidence 0-1; empty when the network gives none
+    landmarks: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
     @property
     def score(self) -> float | None:

@@ -81,15 +81,7 @@ def to_image(x: float, y: float, region: HipRegion, size: int) -> tuple[float, f
     return square.x + x * square.width / size, square.y + y * square.height / size
 
 
-def locator_input(pixels: Pixels, size: int) -> FloatArray:
-    """(1, size, size) for the locator: the whole image, longer side to `size`, padded evenly on both sides, 0..1.
-
-    The way back is `to_image(x, y, whole_image(pixels), size)`.
-    """
-    return crop_region(pixels, whole_image(pixels), size)[None]
-
-
 def whole_image(pixels: Pixels) -> HipRegion:
-    """The box of the whole image."""
+    """The box of the whole image: what the locator is given, through the same `network_input`."""
     rows, cols = pixels.shape
     return HipRegion(0.0, 0.0, float(cols), float(rows))

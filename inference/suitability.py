@@ -1,0 +1,121 @@
+"""Is this an AP radiograph of a hip replacement that the network may judge? If not: why, in one sentence.
+
+First what the file says about itself, then what the network sees. Distance from the training set is a second voice
+only: it refuses where the network itself is unsure, never an image that plainly shows what it should (the network
+learnt from simulations, and every real radiograph looks unlike them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from imaging.geometry import HipRegion
+from imaging.radiograph import Radiograph, View
+from inference.model_bundle import ModelCard
+from inference.prediction import Suitability
+
+MIN_REGION_PX = 64  # a region of fewer pixels shows no line
+MIN_INSIDE = 0.4  # share of the region that must lie in the image
+UNSURE_MARGIN = 0.15  # a score this little above its threshold is unsure: then distance counts
+
+_OTHER_MODALITIES = {
+    "CT": "a CT image",
+    "MR": "an MR image",
+    "US": "an ultrasound image",
+    "NM": "a scintigram",
+    "PT": "a PET image",
+    "MG": "a mammogram",
+    "ES": "an endoscopy image",
+    "OP": "an ophthalmic image",
+    "ECG": "an electrocardiogram",
+    "IO": "a dental image",
+    "PX": "a dental image",
+    "BMD": "a bone density image",
+}
+# DICOM's Body Part Examined, without punctuation. Parts beside the hip (pelvis, femur, leg, abdomen, lumbar spine)
+# are not listed: the tag is often the protocol's, and such images may well show a hip.
+_OTHER_BODY_PARTS = {
+    "ANKLE": "an ankle", "BREAST": "a breast", "CALCANEUS": "a heel", "CHEST": "a chest", "CLAVICLE": "a clavicle",
+    "CSPINE": "a cervical spine", "ELBOW": "an elbow", "FINGER": "a finger", "FOOT": "a foot", "FOREARM": "a forearm",
+    "HAND": "a hand", "HEAD": "a head", "HEEL": "a heel", "HUMERUS": "an upper arm", "JAW": "a jaw", "KNEE": "a knee",
+    "MANDIBLE": "a jaw", "MAXILLA": "a jaw", "NECK": "a neck", "PATELLA": "a knee", "RIB": "ribs", "RIBS": "ribs",
+    "SCAPULA": "a shoulder blade", "SHOULDER": "a shoulder", "SKULL": "a skull", "STERNUM": "a breast bone",
+    "THUMB": "a thumb", "TOE": "a toe", "TSPINE": "a thoracic spine", "WRIST": "a wrist",
+}  # fmt: skip
+
+
+def judge_file(radiograph: Radiograph, region: HipRegion) -> Suitability | None:
+    """What can be refused before the network is asked; None when nothing speaks against it."""
+    for reason in (_modality(radiograph), _body_part(radiograph), _view(radiograph), _pixels(radiograph, region)):
+        if reason:
+            return Suitability(False, reason)
+    return None
+
+
+def judge_outputs(card: ModelCard, scores: Mapping[str, float], distance: float | None = None) -> Suitability:
+    """From the network's own scores (0-1 by name), in the card's order: the first one missed gives the reason.
+
+    `distance` is `feature_distance` of the pooled features, where the bundle has the statistics for it.
+    """
+    for name, rule in card.suitability.items():
+        if not scores[name] >= rule.threshold:  # a NaN is refused too
+            return Suitability(False, rule.sentence, dict(scores))
+    statistics = card.feature_statistics
+    if statistics is not None and distance is not None and not distance <= statistics.limit:
+        unsure = any(scores[name] < rule.threshold + UNSURE_MARGIN for name, rule in card.suitability.items())
+        if unsure or not card.suitability:
+            sentence = "This image is unlike the radiographs that the network knows."
+            return Suitability(False, sentence, dict(scores))
+    return Suitability(True, "", dict(scores))
+
+
+def feature_distance(card: ModelCard, pooled: npt.NDArray[np.float32]) -> float | None:
+    """Root-mean-square z-score of pooled features (C,); None where the bundle has no statistics of that length."""
+    statistics = card.feature_statistics
+    if statistics is None or len(statistics.mean) != len(pooled):
+        return None
+    z = (pooled - np.asarray(statistics.mean)) / np.asarray(statistics.std)
+    return float(np.sqrt(np.mean(np.square(z))))
+
+
+def _modality(radiograph: Radiograph) -> str:
+    what = _OTHER_MODALITIES.get(radiograph.modality.strip().upper())
+    return f"The file says that this is {what}, not a radiograph of a hip." if what else ""
+
+
+def _body_part(radiograph: Radiograph) -> str:
+    key = "".join(character for character in radiograph.body_part.upper() if character.isalpha())
+    what = _OTHER_BODY_PARTS.get(key)
+    return f"The file says that this shows {what}, not a hip." if what else ""
+
+
+def _view(radiograph: Radiograph) -> str:
+    if radiograph.view is View.LATERAL:
+        return "The file says that this is a lateral view: only AP views can be assessed."
+    return ""
+
+
+def _pixels(radiograph: Radiograph, region: HipRegion) -> str:
+    square = region.squared()
+    rows, cols = radiograph.shape
+    left, right = max(square.x, 0.0), min(square.x + square.width, float(cols))
+    top, bottom = max(square.y, 0.0), min(square.y + square.height, float(rows))
+    inside = max(0.0, right - left) * max(0.0, bottom - top)
+    if inside < MIN_INSIDE * square.width * square.height and not _covers(square, rows, cols):
+        return "Most of this region lies outside the image."
+    if inside < MIN_REGION_PX * MIN_REGION_PX:
+        return "This region has too few pixels to be assessed."
+    cut = radiograph.pixels[int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))]
+    # Every 7th row and column tells a blank region as well as all of them.
+    sample = cut[::7, ::7]
+    if not float(sample.max()) > float(sample.min()):
+        return "This region is blank."
+    return ""
+
+
+def _covers(square: HipRegion, rows: int, cols: int) -> bool:
+    """The region holds the whole image: much of it is outside only because the image is long and narrow."""
+    return square.x <= 0 and square.y <= 0 and square.x + square.width >= cols and square.y + square.height >= rows
