@@ -1,0 +1,174 @@
+"""What differs between machines, rooms and people, applied at random to cached hips on their way into the network.
+
+Whole batches at once, in torch. The last step is the same percentile stretch as in `inference.preprocess`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inference.lucency_net import EVIDENCE_STRIDE
+from inference.preprocess import HIGH_PERCENTILE, LOW_PERCENTILE, InputSpec
+from training.dataset import CACHE_SIZE, INPUT_PER_CACHE, MASKS
+
+SPEC = InputSpec(448)
+
+
+@dataclass(frozen=True)
+class AugmentOptions:
+    """Ranges of the random changes. `strength` 0 switches all of them off."""
+
+    strength: float = 1.0
+    rotation_deg: float = 8.0
+    scale: tuple[float, float] = (0.86, 1.2)  # of the region: below 1 is a tighter crop
+    shift: float = 0.07  # of the region's side
+    squash_probability: float = 0.3  # public crops are anisotropic
+    squash: float = 0.28
+    flip_probability: float = 0.5
+
+
+@dataclass
+class Batch:
+    image: Tensor  # (B, 1, S, S) normalised
+    masks: Tensor  # (B, len(MASKS), S/8, S/8) 0/1
+    landmarks: Tensor  # (B, K, 2) in input pixels, nan where unknown or outside
+
+
+def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=generator) * (high - low) + low
+
+
+def _chance(count: int, probability: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=generator) < probability
+
+
+def affine(
+    count: int, options: AugmentOptions, generator: torch.Generator, centers: Tensor | None, zoom: tuple[float, float]
+) -> Tensor:
+    """(B, 2, 3): input pixel, relative to the middle of the input -> cache pixel.
+
+    `centers` (B, 2) in cache pixels, for patches; otherwise the middle of the cached square, shifted.
+    """
+    k = options.strength
+    base = 1.0 / INPUT_PER_CACHE
+    scale = base * (1 + k * (_uniform(count, *options.scale, generator) - 1)) * _uniform(count, *zoom, generator)
+    squash = 1 + k * options.squash * torch.rand(count, generator=generator) * _chance(
+        count, options.squash_probability, generator
+    )
+    wide = _chance(count, 0.7, generator)
+    scale_x = torch.where(wide, scale, scale * squash)
+    scale_y = torch.where(wide, scale * squash, scale)
+    angle = torch.deg2rad(k * _uniform(count, -options.rotation_deg, options.rotation_deg, generator))
+    if k > 0:
+        scale_x = torch.where(_chance(count, options.flip_probability, generator), -scale_x, scale_x)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    if centers is None:
+        centers = torch.full((count, 2), CACHE_SIZE / 2)
+        reach = k * options.shift * CACHE_SIZE / 1.25
+        centers = centers + torch.stack([_uniform(count, -reach, reach, generator) for _ in range(2)], dim=1)
+    return torch.stack(
+        [
+            torch.stack([cos * scale_x, -sin * scale_y, centers[:, 0]], dim=1),
+            torch.stack([sin * scale_x, cos * scale_y, centers[:, 1]], dim=1),
+        ],
+        dim=1,
+    )
+
+
+def _grid(matrix: Tensor, size: int, step: int, offset: float = 0.0) -> Tensor:
+    """Sampling grid (B, size/step, size/step, 2) in normalised cache coordinates."""
+    axis = torch.arange(step / 2, size, step) - size / 2 + offset
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    points = torch.stack([x, y, torch.ones_like(x)], dim=-1).reshape(1, -1, 3)
+    cache = points @ matrix.transpose(1, 2)
+    side = size // step
+    return (cache / (CACHE_SIZE / 2) - 1).reshape(len(matrix), side, side, 2)
+
+
+def warp(pixels: Tensor, masks: Tensor, landmarks: Tensor, matrix: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Resample cached pixels (B, C, C) uint8, bit masks and landmarks through `matrix`; grey 0-1 comes back."""
+    grey = pixels.unsqueeze(1).float() / 255.0
+    image = F.grid_sample(grey, _grid(matrix, size, 1), mode="bilinear", padding_mode="zeros", align_corners=False)
+    planes = torch.stack([(masks >> bit) & 1 for bit in range(len(MASKS))], dim=1).float()
+    fine = F.grid_sample(planes, _grid(matrix, size, 4), mode="nearest", padding_mode="zeros", align_corners=False)
+    cells = F.max_pool2d(fine, EVIDENCE_STRIDE // 4)
+    inverse = torch.linalg.inv(matrix[:, :, :2])
+    moved = (landmarks - matrix[:, None, :, 2]) @ inverse.transpose(1, 2) + size / 2
+    inside = ((moved >= 0) & (moved < size)).all(dim=2, keepdim=True)
+    return image, cells, torch.where(inside, moved, torch.full_like(moved, math.nan))
+
+
+def _blur(image: Tensor, sigma: float) -> Tensor:
+    radius = max(1, math.ceil(2.5 * sigma))
+    x = torch.arange(-radius, radius + 1, dtype=image.dtype)
+    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    image = F.conv2d(F.pad(image, (radius, radius, 0, 0), mode="replicate"), kernel.reshape(1, 1, 1, -1))
+    return F.conv2d(F.pad(image, (0, 0, radius, radius), mode="replicate"), kernel.reshape(1, 1, -1, 1))
+
+
+def tone(image: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
+    """Exposure, gamma, saturation, blur, sharpening, coarse pixels, noise on (B, 1, S, S) grey 0-1."""
+    k = options.strength
+    if k <= 0:
+        return image
+    count = len(image)
+
+    def column(values: Tensor) -> Tensor:
+        return values.reshape(-1, 1, 1, 1)
+
+    image = image.clamp_min(1e-4) ** column(torch.exp(k * _uniform(count, -0.55, 0.55, generator)))
+    gain = 1 + k * torch.rand(count, generator=generator) * 0.8 * _chance(count, 0.35, generator)  # white metal
+    floor = k * torch.rand(count, generator=generator) * 0.18 * _chance(count, 0.3, generator)  # black surroundings
+    image = ((image - column(floor)) * column(gain)).clamp(0.0, 1.0)
+    # A sigmoid steepens the middle: harsh processing.
+    steep = column(1 + 5 * k * torch.rand(count, generator=generator) * _chance(count, 0.25, generator))
+    curved = torch.sigmoid((image - 0.5) * steep)
+    image = torch.where(steep > 1.01, curved, image)
+    out = []
+    for single in image.split(1):
+        u = torch.rand(6, generator=generator).tolist()
+        if u[0] < 0.22 * k:  # a thumbnail, enlarged
+            side = int(single.shape[-1] * (0.38 + 0.5 * u[1]))
+            single = F.interpolate(single, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+            single = F.interpolate(single, size=image.shape[-2:], mode="bilinear", align_corners=False)
+        elif u[0] < 0.42 * k:
+            single = _blur(single, 0.5 + 0.9 * u[1])
+        elif u[0] < 0.62 * k:  # edge enhancement, as detectors' software does
+            single = single + (0.3 + 1.2 * u[1]) * (single - _blur(single, 1.0 + 3.0 * u[2]))
+        if u[3] < 0.5 * k:
+            noise = torch.randn(single.shape, generator=generator) * (0.035 * u[4])
+            single = single + (_blur(noise, 0.8) * 1.8 if u[5] < 0.4 else noise)
+        out.append(single)
+    return torch.cat(out)
+
+
+def stretch(image: Tensor) -> Tensor:
+    """The percentile stretch of `preprocess.crop_region` on (B, 1, S, S), and its normalisation."""
+    sample = image[:, 0, ::3, ::3].flatten(1)
+    levels = torch.quantile(sample, torch.tensor([LOW_PERCENTILE / 100, HIGH_PERCENTILE / 100]), dim=1)
+    low, high = (level.reshape(-1, 1, 1, 1) for level in levels)
+    grey = ((image - low) / (high - low).clamp_min(1e-4)).clamp(0.0, 1.0)
+    return (grey - SPEC.mean[0]) / SPEC.std[0]
+
+
+def make_batch(
+    pixels: Tensor,
+    masks: Tensor,
+    landmarks: Tensor,
+    *,
+    size: int,
+    generator: torch.Generator,
+    options: AugmentOptions,
+    centers: Tensor | None = None,
+    zoom: tuple[float, float] = (1.0, 1.0),
+) -> Batch:
+    """Cached hips (B, …) -> an augmented batch at `size` pixels; `zoom` below 1 enlarges (for patches)."""
+    matrix = affine(len(pixels), options, generator, centers, zoom)
+    image, cells, points = warp(pixels, masks, landmarks, matrix, size)
+    return Batch(stretch(tone(image, options, generator)), cells, points)

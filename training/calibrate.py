@@ -1,0 +1,160 @@
+"""From scores on the calibration cohort to probabilities, thresholds, the indeterminate band and display levels.
+
+All of it is set once, on that cohort, and carried unchanged to every other set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special
+
+from inference.lucency_net import OUTPUTS, SUITABILITY
+
+F64 = npt.NDArray[np.float64]
+
+TARGET_SPECIFICITY = 0.95
+ALPHA = 0.05  # of each class may fall beyond the indeterminate band on the wrong side
+ACCEPTED_SHARE = 0.997  # of suitable hips, for each output of the gate
+LOCATOR_THRESHOLD = 0.35
+
+
+@dataclass(frozen=True)
+class Point:
+    threshold: float
+    chosen_on: str
+    sensitivity: float
+    specificity: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Band:
+    low: float
+    high: float
+    n: int
+    alpha: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the card carries. Thresholds are on calibrated probabilities."""
+
+    temperature: Mapping[str, float]
+    bias: Mapping[str, float]
+    operating_point: Point
+    band: Band
+    levels: tuple[float, float]
+    suitability: Mapping[str, float]
+    locator_threshold: float = LOCATOR_THRESHOLD
+    notes: tuple[str, ...] = field(default=())
+
+    def probability(self, name: str, logits: npt.ArrayLike) -> F64:
+        return np.asarray(
+            special.expit(np.asarray(logits, float) / self.temperature.get(name, 1.0) + self.bias.get(name, 0.0))
+        )
+
+
+def fit_temperature(truth: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[float, float]:
+    """(temperature, bias) that minimise the negative log-likelihood of sigmoid(logit / temperature + bias).
+
+    Platt, Adv Large Margin Classifiers 1999, with his smoothed targets; Guo et al., ICML 2017 without the bias.
+    Raises ValueError when a class is missing.
+    """
+    y, z = np.asarray(truth, float), np.asarray(logits, float)
+    positives, negatives = int((y == 1).sum()), int((y == 0).sum())
+    if not positives or not negatives:
+        raise ValueError("Calibration needs loose and fixed hips.")
+    target = np.where(y == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+
+    def loss(parameters: F64) -> float:
+        s = z * np.exp(parameters[0]) + parameters[1]
+        return float(np.mean(np.logaddexp(0.0, s) - target * s))
+
+    best = optimize.minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9})
+    slope, bias = float(np.exp(best.x[0])), float(best.x[1])
+    return float(np.clip(1 / slope, 0.05, 50.0)), bias
+
+
+def choose_threshold(truth: npt.ArrayLike, probability: npt.ArrayLike, specificity: float) -> float:
+    """The lowest threshold (call loose when probability >= threshold) that keeps `specificity` on these hips."""
+    fixed = np.sort(np.asarray(probability, float)[np.asarray(truth) == 0])
+    allowed = int(np.floor((1 - specificity) * len(fixed)))  # fixed hips that may be called loose
+    above = fixed[len(fixed) - allowed - 1]
+    return float(np.clip(np.nextafter(above, 1.0), 0.0, 1.0))
+
+
+def conformal_band(truth: npt.ArrayLike, probability: npt.ArrayLike, alpha: float, threshold: float) -> Band:
+    """Class-conditional split-conformal quantiles (Vovk, ACML 2012): below `low` fewer than `alpha` of loose hips are
+    expected, above `high` fewer than `alpha` of fixed ones. Where the classes are so far apart that the quantiles
+    cross, the band shrinks to the threshold."""
+    y, p = np.asarray(truth), np.asarray(probability, float)
+    loose, fixed = np.sort(p[y == 1]), np.sort(p[y == 0])
+    low_rank = int(np.floor(alpha * (len(loose) + 1)))
+    high_rank = int(np.ceil((1 - alpha) * (len(fixed) + 1)))
+    low = float(loose[low_rank - 1]) if low_rank >= 1 else 0.0
+    high = float(fixed[high_rank - 1]) if high_rank <= len(fixed) else 1.0
+    if low >= high:
+        return Band(threshold, threshold, len(p), alpha)
+    return Band(low, high, len(p), alpha)
+
+
+def gate_threshold(accepted: npt.ArrayLike, refused: npt.ArrayLike, share: float = ACCEPTED_SHARE) -> float:
+    """Probability for one output: keeps `share` of the suitable hips, and where the groups are apart lies half-way
+    (in logits) between them, so that images unlike the simulated ones have room on both sides."""
+    good = special.logit(np.clip(np.asarray(accepted, float), 1e-6, 1 - 1e-6))
+    bad = special.logit(np.clip(np.asarray(refused, float), 1e-6, 1 - 1e-6))
+    keep = float(np.quantile(good, 1 - share))
+    reach = float(np.quantile(bad, share)) if len(bad) else keep - 4.0
+    chosen = (keep + reach) / 2 if reach < keep else keep
+    return float(np.clip(special.expit(chosen), 0.02, 0.9))
+
+
+def calibrate(rows: list[dict], chosen_on: str) -> Calibration:
+    """`rows` are those of training.scoring on the calibration cohort (suitable hips and images to refuse)."""
+    temperature: dict[str, float] = {}
+    bias: dict[str, float] = {}
+    for name in ("loose", "stem", "cup"):
+        known = [row for row in rows if row["logits"] is not None and row["truth"].get(name) is not None]
+        logits = [row["logits"][OUTPUTS.index(name)] for row in known]
+        temperature[name], bias[name] = fit_temperature([row["truth"][name] for row in known], logits)
+    suitability = {}
+    for name in SUITABILITY:
+        position = OUTPUTS.index(name)
+
+        def scores(value: float, name: str = name, position: int = position) -> F64:
+            return special.expit(
+                [
+                    row["logits"][position]
+                    for row in rows
+                    if row["logits"] is not None and row["suitability_targets"].get(name) == value
+                ]
+            )
+
+        suitability[name] = gate_threshold(scores(1.0), scores(0.0))
+    judged = [row for row in rows if row["logits"] is not None and row["truth"].get("loose") is not None]
+    truth = np.array([row["truth"]["loose"] for row in judged])
+    raw = np.array([row["logits"][0] for row in judged])
+    probability = special.expit(raw / temperature["loose"] + bias["loose"])
+    threshold = choose_threshold(truth, probability, TARGET_SPECIFICITY)
+    called = probability >= threshold
+    peaks = np.array([row["map_peak"] for row in judged])
+    low = float(np.clip(np.quantile(peaks[truth == 0], 0.75), 0.15, 0.6))
+    high = float(np.clip(np.quantile(peaks[truth == 1], 0.6), low + 0.15, 0.98))
+    return Calibration(
+        temperature,
+        bias,
+        Point(
+            threshold,
+            chosen_on,
+            round(float(called[truth == 1].mean()), 4),
+            round(float((~called)[truth == 0].mean()), 4),
+            len(judged),
+        ),
+        conformal_band(truth, probability, ALPHA, threshold),
+        (round(low, 3), round(high, 3)),
+        suitability,
+    )

@@ -1,0 +1,340 @@
+"""`python -m training fit`: train the bundled network, or the locator, on prepared hips. Seeded and resumable.
+
+A plain loop rather than lightning: patches and whole hips alternate by step, and the run must survive being killed at
+any minute on a small machine. Cross-validation on a hospital's cohort, where clusters matter, runs on lightning
+(training/cross_validate.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from inference.lucency_net import INPUT_SIZE, HipLocator, LucencyNet
+from training.augment import AugmentOptions, make_batch, stretch, tone
+from training.dataset import CACHE_SIZE, MASK_STRIDE, MASKS, HipSet, load_shards
+from training.losses import LossWeights, locator_loss, patch_loss, whole_loss
+from training.validation import validate, validate_locator
+
+SUITABLE_SHARE = 0.74  # of a batch; the rest are images that must be refused
+GROUP_SHARES = {"loose": 0.46, "fixed": 0.46, "borderline": 0.08}
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    network: str = "lucency-net"  # or "locator"
+    steps: int = 2000
+    batch: int = 16
+    patch_batch: int = 32
+    patch_size: int = 224
+    patch_until: float = 0.5  # share of the steps during which patches are mixed in
+    patch_share: float = 0.6  # of the steps until then
+    input_size: int = INPUT_SIZE
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    average_decay: float = 0.996  # of the running average of the weights, which is what is kept
+    seed: int = 1
+    threads: int = 2
+    reduced_precision: bool = True  # bfloat16 where the processor has it
+    checkpoint_s: float = 90.0
+    validate_s: float = 420.0
+    augment: AugmentOptions = field(default_factory=AugmentOptions)
+    weights: LossWeights = field(default_factory=LossWeights)
+
+
+def learning_rate(step: int, options: FitOptions) -> float:
+    """Linear warm-up over 4 % of the steps, then half a cosine."""
+    warm = max(1, round(0.04 * options.steps))
+    if step < warm:
+        return options.learning_rate * (step + 1) / warm
+    progress = (step - warm) / max(1, options.steps - warm)
+    return options.learning_rate * (0.5 * (1 + math.cos(math.pi * min(1.0, progress))) * 0.99 + 0.01)
+
+
+class Sampler:
+    """Draws hips so that loose and fixed hips, and every kind of image to refuse, are equally often seen."""
+
+    def __init__(self, hips: HipSet, seed: int) -> None:
+        kinds = np.array([str(record["hip_suitability"]) for record in hips.records])
+        suitable = kinds == "suitable"
+        loose = hips.labels[:, 0].numpy()
+        with np.errstate(invalid="ignore"):
+            groups = {
+                "loose": suitable & (loose == 1),
+                "fixed": suitable & (loose == 0),
+                "borderline": suitable & np.isnan(loose),
+            }
+        self.weights = np.zeros(len(hips))
+        for name, members in groups.items():
+            if members.any():
+                self.weights[members] = SUITABLE_SHARE * GROUP_SHARES[name] / members.sum()
+        refused = sorted(set(kinds) - {"suitable"})
+        for kind in refused:
+            members = kinds == kind
+            self.weights[members] = (1 - SUITABLE_SHARE) / len(refused) / members.sum()
+        self.weights /= self.weights.sum()
+        self.patch_weights = self.weights * np.where(suitable, 1.0, 0.0)
+        self.patch_weights[groups["borderline"]] = 0.0
+        self.patch_weights /= max(self.patch_weights.sum(), 1e-12)
+        self.generator = np.random.default_rng(seed)
+
+    def draw(self, count: int, *, patches: bool = False) -> Tensor:
+        weights = self.patch_weights if patches else self.weights
+        return torch.from_numpy(self.generator.choice(len(weights), count, p=weights))
+
+
+def patch_centers(masks: Tensor, generator: torch.Generator, patch_px: float) -> Tensor:
+    """(B, M, M) bit masks -> (B, 2) cache pixels: on a lucent line half of the time, else on the interface."""
+    lucent_bits = sum(1 << MASKS.index(name) for name in ("stem_lucency", "cup_lucency"))
+    band_bits = sum(1 << MASKS.index(name) for name in ("stem_interface", "cup_interface"))
+    centers = []
+    for mask in masks:
+        bits = lucent_bits if float(torch.rand((), generator=generator)) < 0.5 else band_bits
+        cells = torch.nonzero(mask & bits)
+        if not len(cells):
+            cells = torch.nonzero(mask & band_bits)
+        if not len(cells):
+            cells = torch.tensor([[CACHE_SIZE // MASK_STRIDE // 2] * 2])
+        row, col = cells[int(torch.randint(len(cells), (), generator=generator))].tolist()
+        jitter = (torch.rand(2, generator=generator) - 0.5) * 0.7 * patch_px
+        centers.append(torch.tensor([col + 0.5, row + 0.5]) * MASK_STRIDE + jitter)
+    return torch.stack(centers)
+
+
+@dataclass
+class Run:
+    """What a checkpoint keeps."""
+
+    model: nn.Module
+    average: nn.Module
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    seconds: float = 0.0
+
+    def save(self, path: Path) -> None:
+        temporary = path.with_suffix(".partial")
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+            },
+            temporary,
+        )
+        temporary.replace(path)
+
+    def restore(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def follow(self, decay: float) -> None:
+        """Move the running average towards the model; early on it follows faster."""
+        decay = min(decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for kept, current in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(current, 1 - decay)
+                else:
+                    kept.copy_(current)
+
+
+def load_network(path: Path, network: str) -> nn.Module:
+    """The averaged weights of a checkpoint, ready to evaluate."""
+    model: nn.Module = LucencyNet() if network == "lucency-net" else HipLocator()
+    model.load_state_dict(torch.load(path, weights_only=True)["average"])
+    return model.eval()
+
+
+def _steps(run: Run, options: FitOptions) -> Iterator[int]:
+    with tqdm(total=options.steps, initial=run.step, unit="step", file=sys.stderr, mininterval=20) as bar:
+        while run.step < options.steps:
+            yield run.step
+            run.step += 1
+            bar.update()
+
+
+def fit(folder: Path, hips: HipSet, held_out: HipSet | None, options: FitOptions, start: Path | None = None) -> Run:
+    """Train into `folder` (checkpoint.pt, log.jsonl); goes on where a killed run stopped.
+
+    `start`: a checkpoint whose averaged weights begin a new run.
+    """
+    torch.set_num_threads(options.threads)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "options.json").write_text(json.dumps(asdict(options), indent=1), encoding="utf-8")
+    torch.manual_seed(options.seed)
+    locator = options.network == "locator"
+    model: nn.Module = (HipLocator() if locator else LucencyNet()).to(memory_format=torch.channels_last)
+    if start is not None:
+        model.load_state_dict(torch.load(start, weights_only=True)["average"])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+    run = Run(model, copy.deepcopy(model).eval(), optimizer)
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.is_file():
+        run.restore(checkpoint)
+    # Keyed by the step, so that a resumed run does not draw again what it has already seen.
+    sampler = Sampler(hips, options.seed * 100_003 + run.step)
+    generator = torch.Generator().manual_seed(options.seed * 100_003 + run.step)
+    log: list[dict[str, float]] = []
+    began = saved = validated = time.monotonic()
+    spent = run.seconds
+
+    def write_log(entry: dict[str, object]) -> None:
+        with (folder / "log.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(entry) + "\n")
+
+    compute = _locator_step if locator else _network_step
+    for step in _steps(run, options):
+        model.train()
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, options)
+        loss, parts = compute(model, hips, sampler, generator, step, options)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        if bool(torch.isfinite(norm)):
+            optimizer.step()
+            run.follow(options.average_decay)
+        log.append({"total": float(loss.detach()), **parts})
+        now = time.monotonic()
+        run.seconds = spent + now - began
+        if now - saved > options.checkpoint_s:
+            run.step += 1  # this step is done
+            run.save(checkpoint)
+            run.step -= 1
+            names = {name for entry in log for name in entry}
+            means = {name: float(np.mean([entry[name] for entry in log if name in entry])) for name in sorted(names)}
+            write_log({"step": step, "seconds": round(run.seconds), **{k: round(v, 4) for k, v in means.items()}})
+            log.clear()
+            saved = now
+        if held_out is not None and now - validated > options.validate_s:
+            write_log({"step": step, "validation": _validate(run.average, held_out, locator)})
+            validated = time.monotonic()
+    run.save(checkpoint)
+    if held_out is not None:
+        write_log(
+            {"step": run.step, "seconds": round(run.seconds), "validation": _validate(run.average, held_out, locator)}
+        )
+    return run
+
+
+def _validate(model: nn.Module, held_out: HipSet, locator: bool) -> dict[str, float]:
+    measure: Callable[..., dict[str, float]] = validate_locator if locator else validate
+    return measure(model, held_out)
+
+
+def _precision(options: FitOptions) -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=options.reduced_precision)
+
+
+def _network_step(
+    model: nn.Module, hips: HipSet, sampler: Sampler, generator: torch.Generator, step: int, options: FitOptions
+) -> tuple[Tensor, dict[str, float]]:
+    assert isinstance(model, LucencyNet)
+    patches = (
+        step < options.patch_until * options.steps and float(torch.rand((), generator=generator)) < options.patch_share
+    )
+    at = sampler.draw(options.patch_batch if patches else options.batch, patches=patches)
+    pixels, masks = hips.pixels[at], hips.masks[at]
+    labels, suitability = hips.labels[at], hips.suitability[at]
+    if patches:
+        centers = patch_centers(masks, generator, options.patch_size)
+        batch = make_batch(
+            pixels, masks, hips.landmarks[at],
+            size=options.patch_size, generator=generator, options=options.augment, centers=centers, zoom=(0.62, 1.0),
+        )  # fmt: skip
+    else:
+        batch = make_batch(
+            pixels, masks, hips.landmarks[at], size=options.input_size, generator=generator, options=options.augment
+        )
+    with _precision(options):
+        raw = model.training_outputs(batch.image.to(memory_format=torch.channels_last))
+    if patches:
+        loss = patch_loss(raw, batch.masks, labels, suitability)
+        return loss, {"patch": float(loss.detach())}
+    return whole_loss(raw, batch.masks, labels, suitability, batch.landmarks, options.weights)
+
+
+def _locator_step(
+    model: nn.Module, hips: HipSet, sampler: Sampler, generator: torch.Generator, step: int, options: FitOptions
+) -> tuple[Tensor, dict[str, float]]:
+    assert isinstance(model, HipLocator)
+    at = torch.from_numpy(sampler.generator.choice(len(hips.whole_pixels), options.batch)).tolist()
+    grey = hips.whole_pixels[at].unsqueeze(1).float() / 255.0
+    boxes = [hips.whole_hips[index].clone() for index in at]
+    size = grey.shape[-1]
+    flipped = torch.rand(len(at), generator=generator) < 0.5
+    shrink = 1 - 0.35 * torch.rand(len(at), generator=generator) * (torch.rand(len(at), generator=generator) < 0.4)
+    images = []
+    for index, single in enumerate(grey.split(1)):
+        if flipped[index]:
+            single = single.flip(3)
+            boxes[index][:, 0] = size - boxes[index][:, 0]
+        factor = float(shrink[index])
+        if factor < 0.99:  # a wider field of view
+            side = round(size * factor)
+            left, top = (int(torch.randint(size - side + 1, (), generator=generator)) for _ in range(2))
+            small = torch.nn.functional.interpolate(single, size=(side, side), mode="bilinear", antialias=True)
+            single = torch.zeros_like(single)
+            single[..., top : top + side, left : left + side] = small
+            boxes[index][:, :3] *= side / size
+            boxes[index][:, 0] += left
+            boxes[index][:, 1] += top
+        images.append(single)
+    image = stretch(tone(torch.cat(images), options.augment, generator))
+    with _precision(options):
+        centers, sides = model.raw(image.to(memory_format=torch.channels_last))
+    loss = locator_loss(centers, sides, boxes)
+    return loss, {}
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    defaults = FitOptions()
+    parser = subparsers.add_parser("fit", help="train the bundled network or the locator on prepared hips")
+    parser.add_argument("--data", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--held-out", type=Path, help="another such folder, to watch progress on")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--network", choices=("lucency-net", "locator"), default=defaults.network)
+    parser.add_argument("--steps", type=int, default=defaults.steps)
+    parser.add_argument("--batch", type=int, default=defaults.batch)
+    parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
+    parser.add_argument("--patch-until", type=float, default=defaults.patch_until)
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--threads", type=int, default=defaults.threads)
+    parser.add_argument("--start", type=Path, help="checkpoint.pt of another run to begin from")
+    parser.add_argument("--full-precision", action="store_true")
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    options = FitOptions(
+        network=arguments.network,
+        steps=arguments.steps,
+        batch=arguments.batch,
+        learning_rate=arguments.learning_rate,
+        patch_until=arguments.patch_until,
+        seed=arguments.seed,
+        threads=arguments.threads,
+        reduced_precision=not arguments.full_precision,
+    )
+    hips = load_shards(arguments.data)
+    held_out = load_shards(arguments.held_out) if arguments.held_out else None
+    print(f"{len(hips)} hips from {len(hips.shards)} shards", file=sys.stderr)  # noqa: T201
+    fit(arguments.out, hips, held_out, options, arguments.start)
+    return 0
