@@ -55,7 +55,7 @@ def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         parsed = _parse(data)
         header = parsed.header
         if "Rows" not in header and "PixelData" not in header:
-            raise _no_image(header, data)
+            raise _no_image(header)
         syntax, notices = dicom_pixels.checked_syntax(header, parsed.syntax, parsed.little_endian)
         image = dicom_pixels.decode(header, syntax, parsed.little_endian, frame)
         known = facts.read_facts(header)
@@ -121,19 +121,18 @@ def dicomdir_file_ids(data: bytes) -> list[tuple[str, ...]]:
 
 def _parse(data: bytes) -> _Parsed:
     meta, start = _read_meta(data)
-    syntax = _syntax_of(meta)
+    named = text(meta, "TransferSyntaxUID")
+    syntax = uid.UID(named) if named else None
+    directory = text(meta, "MediaStorageSOPClassUID") == _MEDIA_STORAGE_DIRECTORY
+    if directory:
+        raise RadiographError("This is a DICOMDIR, a list of files: open the folder it lies in.")
     if syntax == uid.DeflatedExplicitVRLittleEndian:
         # pydicom would inflate without bound: 2 MB have become 4 GB.
-        header = _read_header(_inflate(data[start:]))
-        return _Parsed(header, uid.ExplicitVRLittleEndian, True)
+        return _Parsed(_read_header(_inflate(data[start:])), uid.ExplicitVRLittleEndian, True)
     header = _read_header(data)
     if not len(header):
-        if data[:1024].count(b"\0") < 8 and not meta:
-            raise RadiographError("This file is not an image that the program can read.")
-        raise RadiographError("This file is damaged: it holds no readable DICOM data.")
-    implicit_little = header.original_encoding
-    little_endian = implicit_little[1] is not False
-    return _Parsed(header, syntax, little_endian)
+        raise _unreadable(data)
+    return _Parsed(header, syntax, header.original_encoding[1] is not False)
 
 
 def _read_meta(data: bytes) -> tuple[Dataset, int]:
@@ -146,13 +145,10 @@ def _read_meta(data: bytes) -> tuple[Dataset, int]:
         return Dataset(), start
     try:
         return _read_file_meta_info(stream), stream.tell()
-    except Exception:
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # reading the data set says what is wrong
         return Dataset(), start
-
-
-def _syntax_of(meta: Dataset) -> uid.UID | None:
-    named = text(meta, "TransferSyntaxUID")
-    return uid.UID(named) if named else None
 
 
 def _inflate(data: bytes) -> bytes:
@@ -177,12 +173,24 @@ def _read_header(data: bytes) -> Dataset:
         raise RadiographError("This file is damaged: its DICOM header cannot be read.", type(error).__name__) from None
 
 
-def _no_image(header: Dataset, data: bytes) -> RadiographError:
-    if text(header, "SOPClassUID") == _MEDIA_STORAGE_DIRECTORY:
-        return RadiographError("This is a DICOMDIR, a list of files: open the folder it lies in.")
+def _unreadable(data: bytes) -> RadiographError:
+    """Why a file has none of the tags that an image needs."""
+    is_dicom = data[128:132] == b"DICM"
+    try:
+        others = len(dcmread(BytesIO(data), force=True, stop_before_pixels=True))
+    except Exception:
+        others = 0
+    if is_dicom and others > 1:
+        return RadiographError("This DICOM file holds no image.")
+    if is_dicom:
+        return RadiographError("This file is damaged: its DICOM header cannot be read.")
+    return RadiographError("This file is not an image that the program can read.")
+
+
+def _no_image(header: Dataset) -> RadiographError:
     modality = text(header, "Modality").upper()
     if modality in _NO_IMAGE:
         return RadiographError(f"This DICOM file holds {_NO_IMAGE[modality]}, no image.")
-    if not modality and not text(header, "SOPClassUID") and data[128:132] != b"DICM":
-        return RadiographError("This file is not an image that the program can read.")
+    if text(header, "SOPClassUID") == uid.EncapsulatedPDFStorage:
+        return RadiographError("This DICOM file holds a document, no image.")
     return RadiographError("This DICOM file holds no image.")

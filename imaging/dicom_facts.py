@@ -23,7 +23,6 @@ TAGS = " ".join(
     ]
 ).split()
 
-_PROJECTION = frozenset({"CR", "DX", "DR", "RG", "RF", "XA", "MG", "IO", "PX", "XC"})
 _IN_PATIENT = frozenset({"CT", "MR", "PT", "NM"})  # pixel spacing is in the patient by definition
 # Detector elements measure 0.05 to 0.4 mm; images made smaller for display may reach 0.6 mm.
 _PLAUSIBLE_MM = (0.02, 0.6)
@@ -100,8 +99,8 @@ def read_facts(header: Dataset) -> Facts:
 
 
 def _spacing(header: Dataset, notices: list[str]) -> tuple[tuple[float, float] | None, SpacingSource]:
-    is_projection = text(header, "Modality").upper() in _PROJECTION
-    pixel = _given(header, "PixelSpacing", "Pixel Spacing", is_projection, notices)
+    in_patient = text(header, "Modality").upper() in _IN_PATIENT
+    pixel = _given(header, "PixelSpacing", "Pixel Spacing", not in_patient, notices)
     if pixel is None:
         pixel = _shared_pixel_spacing(header)
     imager = _given(header, "ImagerPixelSpacing", "Imager Pixel Spacing", True, notices)
@@ -124,7 +123,7 @@ def _spacing(header: Dataset, notices: list[str]) -> tuple[tuple[float, float] |
                 "not corrected for it."
             )
         return imager, SpacingSource.DETECTOR
-    if text(header, "Modality").upper() in _IN_PATIENT:
+    if in_patient:
         return pixel, SpacingSource.CALIBRATED
     if imager is None:
         return _without_imager(pixel, calibration, notices)

@@ -39,6 +39,8 @@ TAGS = " ".join(_TAG_LINES).split()
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _LUMA = ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
 _TRANSFORMED = ("YBR_ICT", "YBR_RCT")
+_ITEM = b"\xfe\xff\x00\xe0"  # starts every fragment of a compressed image
+_LOSSY = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
 _PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -81,6 +83,10 @@ def checked_syntax(header: Dataset, named: uid.UID | None, little_endian: bool) 
         element is not None and getattr(element, "length", 0) == 0xFFFFFFFF
     )
     if named in PLUGIN:
+        if not encapsulated and not _pixel_bytes(header, "PixelData").startswith(_ITEM):
+            raise RadiographError(
+                "This file is damaged: its header names a compression, but its pixel data are not compressed."
+            )
         return named, ()
     if named in NATIVE or named is None or named not in uid.AllTransferSyntaxes:
         if not encapsulated:
@@ -109,7 +115,7 @@ def decode(header: Dataset, syntax: uid.UID, little_endian: bool, frame: int) ->
     else:
         notices += _check_native_length(len(data), layout)
         stored, photometric = _decode_native(data, header, syntax, layout, frame)
-    if integer(header, "LossyImageCompression") == 1 or text(header, "LossyImageCompression") == "01":
+    if text(header, "LossyImageCompression") == "01" or syntax in _LOSSY:
         notices.append("The image was compressed with loss: fine detail may be missing.")
     if layout.photometric == "PALETTE COLOR":
         stored, photometric = apply_color_lut(stored, header), "RGB"
@@ -350,10 +356,10 @@ def grey_of(array: npt.NDArray[Any], photometric: str) -> Pixels:
     """Colour (rows, cols, 3) to grey; ITU-R BT.601 weights, as in DICOM's own YBR (PS3.3 C.7.6.3.1.2)."""
     if photometric in _LUMA or is_grey(array, photometric):
         return np.ascontiguousarray(array[..., 0], dtype=np.float32)
-    grey = np.multiply(array[..., 0], np.float32(0.299), dtype=np.float32)
+    grey: Pixels = np.multiply(array[..., 0], np.float32(0.299), dtype=np.float32)
     for channel, weight in ((1, 0.587), (2, 0.114)):
         grey += np.multiply(array[..., channel], np.float32(weight), dtype=np.float32)
-    return grey
+    return np.ascontiguousarray(grey)
 
 
 def _grey_pipeline(stored: npt.NDArray[Any], header: Dataset, layout: _Layout, notices: list[str]) -> DecodedFrame:
