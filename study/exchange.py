@@ -65,11 +65,16 @@ class ExchangeError(ValueError):
 # --- files
 
 
-def read_scores(path: Path) -> ScoreTable:
-    """Read `.imrmc` or CSV, told apart by what they hold. Raises ExchangeError."""
+def read_scores(path: Path, *, ignore_header: bool = False) -> ScoreTable:
+    """Read `.imrmc` or CSV, told apart by what they hold. Raises ExchangeError.
+
+    ignore_header: take the rows of an `.imrmc` file even where its description contradicts itself.
+    """
     text, notes = _read_text(path)
     looks_like_imrmc = path.suffix.lower() == ".imrmc" or re.search(r"^\s*BEGIN\s+DATA", text, re.M | re.I)
-    return (parse_imrmc if looks_like_imrmc else parse_csv)(text, path.name, notes)
+    if looks_like_imrmc:
+        return parse_imrmc(text, path.name, notes, ignore_header=ignore_header)
+    return parse_csv(text, path.name, notes)
 
 
 def write_scores(table: ScoreTable, path: Path) -> None:
@@ -104,7 +109,9 @@ def _read_text(path: Path) -> tuple[str, tuple[str, ...]]:
 # --- .imrmc
 
 
-def parse_imrmc(text: str, name: str = "the file", notes: tuple[str, ...] = ()) -> ScoreTable:
+def parse_imrmc(
+    text: str, name: str = "the file", notes: tuple[str, ...] = (), *, ignore_header: bool = False
+) -> ScoreTable:
     """Read the text of an `.imrmc` file. Raises ExchangeError."""
     lines = re.split(r"\r\n|\r|\n", text)  # as editors count them
     begin = next((n for n, line in enumerate(lines) if re.match(r"\s*BEGIN\s+DATA", line, re.I)), None)
@@ -169,7 +176,8 @@ def parse_imrmc(text: str, name: str = "the file", notes: tuple[str, ...] = ()) 
         "NM": (len(modes), "modalities"),
     }
     header_problems, header_notes = _check_header(header, counts)
-    problems.extend(header_problems)
+    if not ignore_header:
+        problems.extend(header_problems)
     if not problems and not scored:
         problems.append(RowProblem(0, "there are no scores after BEGIN DATA:.", "Add a row for each reading."))
     if problems:
