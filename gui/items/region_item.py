@@ -1,0 +1,100 @@
+"""The square that one hip occupies: how it looks, and dragging it by border, label or corner."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QTransform
+
+from gui.items.style import draw_handle, draw_path, draw_text, text_size
+from imaging.geometry import HipRegion
+from imaging.radiograph import Side
+
+GRAB_PX = 7.0
+MIN_SIDE_PX = 32.0  # image pixels: less is no hip, and leaves the handles on top of each other
+_SIDE_NAMES = {Side.RIGHT: "Right hip", Side.LEFT: "Left hip", Side.BOTH: "Hip", Side.UNKNOWN: "Hip"}
+
+
+class RegionPart(Enum):
+    BODY = "body"
+    TOP_LEFT = (0, 0)
+    TOP_RIGHT = (1, 0)
+    BOTTOM_LEFT = (0, 1)
+    BOTTOM_RIGHT = (1, 1)
+
+
+CORNERS = (RegionPart.TOP_LEFT, RegionPart.TOP_RIGHT, RegionPart.BOTTOM_LEFT, RegionPart.BOTTOM_RIGHT)
+
+
+def region_rect(region: HipRegion) -> QRectF:
+    square = region.squared()
+    return QRectF(square.x, square.y, square.width, square.height)
+
+
+def region_name(region: HipRegion, index: int, count: int) -> str:
+    number = f" {index + 1}/{count}" if count > 1 else ""
+    return f"{_SIDE_NAMES[region.side]}{number}"
+
+
+def corner_point(region: HipRegion, corner: RegionPart) -> QPointF:
+    """In image pixels."""
+    rect = region_rect(region)
+    across, down = corner.value
+    return QPointF(rect.left() + across * rect.width(), rect.top() + down * rect.height())
+
+
+def hit_region(region: HipRegion, at: QPointF, to_view: QTransform) -> RegionPart | None:
+    for corner in CORNERS:
+        if QLineF(to_view.map(corner_point(region, corner)), at).length() <= GRAB_PX + 2:
+            return corner
+    shown = to_view.mapRect(region_rect(region))
+    outer = shown.adjusted(-GRAB_PX, -GRAB_PX, GRAB_PX, GRAB_PX)
+    inner = shown.adjusted(GRAB_PX, GRAB_PX, -GRAB_PX, -GRAB_PX)
+    return RegionPart.BODY if outer.contains(at) and not inner.contains(at) else None
+
+
+def dragged(region: HipRegion, part: RegionPart, start: QPointF, now: QPointF) -> HipRegion:
+    """The region after its `part` went from `start` to `now` (image pixels). Stays square; a person has set it."""
+    square = replace(region.squared(), proposed=False)
+    move = now - start
+    if part is RegionPart.BODY:
+        return replace(square, x=square.x + move.x(), y=square.y + move.y())
+    across, down = part.value
+    outwards = (move.x() * (1 if across else -1) + move.y() * (1 if down else -1)) / 2
+    side_px = max(MIN_SIDE_PX, square.width + outwards)
+    grown = side_px - square.width
+    # The opposite corner stays where it is.
+    return replace(
+        square,
+        x=square.x - (0 if across else grown),
+        y=square.y - (0 if down else grown),
+        width=side_px,
+        height=side_px,
+    )
+
+
+def paint_region(
+    painter: QPainter,
+    region: HipRegion,
+    name: str,
+    to_view: QTransform,
+    colour: QColor,
+    font: QFont,
+    *,
+    current: bool,
+) -> None:
+    rect = to_view.mapRect(region_rect(region))
+    path = QPainterPath()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if current:
+        path.addRect(rect)
+        draw_path(painter, path, colour, 1.6)
+        for corner in CORNERS:
+            draw_handle(painter, to_view.map(corner_point(region, corner)), colour, size=8)
+    else:
+        path.addRect(rect)
+        draw_path(painter, path, colour, 1.2, Qt.PenStyle.DashLine)
+    box = text_size(font, name).translated(rect.left() + 8, rect.top() + 6)
+    draw_text(painter, box.adjusted(0, 0, 4, 2), Qt.AlignmentFlag.AlignLeft, name, font, colour)
