@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from shiboken6 import isValid
 
 ICONS_FOLDER = Path(__file__).resolve().parents[1] / "resources" / "icons"
 SIZES_PX = (16, 20, 24, 32, 48, 64, 96)
 
-_tint, _faint = "#e9edf1", "#a7b2be"
-# Buttons and actions whose icon follows the theme, each with its icon's name and a colour of its own ("": text).
+_named = {"text": "#e9edf1", "muted": "#a7b2be"}  # the theme's colours by name; `retint` replaces them
+# Buttons and actions whose icon follows the theme, each with its icon's name and its colour.
 _attached: weakref.WeakKeyDictionary[QObject, tuple[str, str]] = weakref.WeakKeyDictionary()
 
 
@@ -44,36 +45,39 @@ def pixmap(name: str, size_px: int, color: str = "", ratio: float = 1.0) -> QPix
     result = QPixmap(round(size_px * ratio), round(size_px * ratio))
     result.fill(Qt.GlobalColor.transparent)
     painter = QPainter(result)
-    renderer(name, color or _tint).render(painter, QRectF(0, 0, result.width(), result.height()))
+    renderer(name, _hex(color)).render(painter, QRectF(0, 0, result.width(), result.height()))
     painter.end()
     result.setDevicePixelRatio(ratio)
     return result
 
 
 def icon(name: str, color: str = "") -> QIcon:
-    """The icon in the theme's text colour, or in one of its own; crisp up to 96 device pixels."""
+    """The icon in one colour, crisp up to 96 device pixels."""
     result = QIcon()
-    disabled = QColor(_faint)
     for size_px in SIZES_PX:
         result.addPixmap(pixmap(name, size_px, color))
-        result.addPixmap(_faded(pixmap(name, size_px, disabled.name())), QIcon.Mode.Disabled)
+        result.addPixmap(_faded(pixmap(name, size_px, "muted")), QIcon.Mode.Disabled)
     return result
 
 
 def attach(target: _HasIcon, name: str, color: str = "") -> None:
-    """Set the icon now, and again whenever the theme changes. `color` is for an icon that keeps its own."""
+    """Set the icon now, and again whenever the theme changes."""
     target.setIcon(icon(name, color))
     assert isinstance(target, QObject)
     _attached[target] = (name, color)
 
 
-def retint(tint: str, faint: str) -> None:
-    """Called by the theme: draw every attached icon in the new colours."""
-    global _tint, _faint
-    _tint, _faint = tint, faint
+def retint(named: Mapping[str, str]) -> None:
+    """Called by the theme with its colours by name: draw every attached icon anew."""
+    _named.update(named)
     for target, (name, color) in list(_attached.items()):
         if isValid(target):
             target.setIcon(icon(name, color))  # type: ignore[attr-defined]
+
+
+def _hex(color: str) -> str:
+    """A colour is one of the theme's by name, a hex value, or "": the text's."""
+    return _named.get(color or "text", color)
 
 
 def _faded(source: QPixmap) -> QPixmap:

@@ -166,7 +166,7 @@ def apply_theme(app: QApplication, preferences: Preferences) -> None:
     app.setFont(_scaled_font(app, preferences.font_scale_percent))
     app.setPalette(_palette(_current))
     app.setStyleSheet(style_sheet(_current, app.font().pointSizeF()))
-    icons.retint(_current.text, _current.muted)
+    icons.retint(_hexes(_current))
 
 
 def style_sheet(named: Colors, base_pt: float) -> str:
@@ -175,13 +175,19 @@ def style_sheet(named: Colors, base_pt: float) -> str:
     sizes = {"small_pt": f"{0.9 * base_pt:.2f}", "base_pt": f"{base_pt:.2f}", "large_pt": f"{1.25 * base_pt:.2f}"}
     # Qt's style sheets scale no lengths but fonts: paddings are made from the font size here.
     lengths = {f"u{n}": f"{max(1, round(n * base_pt * 0.1))}px" for n in (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 24)}
-    hexes = {name: value for name, value in asdict(named).items() if isinstance(value, str)}
     derived = {
         "accent_hover": blend(named.text, named.accent, 0.18).name(),
         "accent_soft": blend(named.accent, named.surface, 0.22).name(),
+        "loose_soft": blend(named.loose, named.surface, 0.2).name(),
+        "not_loose_soft": blend(named.not_loose, named.surface, 0.2).name(),
+        "indeterminate_soft": blend(named.indeterminate, named.surface, 0.2).name(),
     }
     paths = {"icons": icons.ICONS_FOLDER.as_posix(), "tone": "dark" if named is DARK else "light"}
-    return template.substitute(hexes | derived | sizes | lengths | paths)
+    return template.substitute(_hexes(named) | derived | sizes | lengths | paths)
+
+
+def _hexes(named: Colors) -> dict[str, str]:
+    return {name: value for name, value in asdict(named).items() if isinstance(value, str)}
 
 
 def _colors_of(name: ThemeName) -> Colors:

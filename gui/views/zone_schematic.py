@@ -1,0 +1,611 @@
+"""A drawn hip replacement, seen AP, whose zones can be pointed at.
+
+Gruen 1-7 lie round the stem, DeLee-Charnley I-III round the cup. The drawing is made once for a right hip, whose
+lateral side is on the left of the picture as in a radiograph, and mirrored for a left one: zones follow anatomy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFont,
+    QHelpEvent,
+    QKeyEvent,
+    QLinearGradient,
+    QMouseEvent,
+    QPainter,
+    QPainterPath,
+    QPainterPathStroker,
+    QPaintEvent,
+    QPen,
+    QTransform,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from gui import theme
+from imaging.radiograph import Side
+from imaging.zones import CUP_ZONES, GRUEN_ZONES, ZONES
+from study.model import ZoneFinding
+
+ZONE_NAMES = {
+    "1": "Gruen 1 · lateral, proximal",
+    "2": "Gruen 2 · lateral, middle",
+    "3": "Gruen 3 · lateral, distal",
+    "4": "Gruen 4 · below the tip",
+    "5": "Gruen 5 · medial, distal",
+    "6": "Gruen 6 · medial, middle",
+    "7": "Gruen 7 · medial, proximal (calcar)",
+    "I": "DeLee-Charnley I · superolateral",
+    "II": "DeLee-Charnley II · medial",
+    "III": "DeLee-Charnley III · inferomedial",
+}
+
+# Units of the drawing: x 30-190, y 0-276.
+DRAWING = QRectF(30, 0, 160, 276)
+HEAD_CENTER, HEAD_RADIUS = QPointF(137, 60), 19.0
+CUP_RADIUS, LINER_RADIUS, BONE_BAND = 33.0, 28.5, 15.0
+CUP_INCLINATION_DEG = 40.0
+STEM_AXIS_X = 88.0
+LATERAL_COLUMN = ("I", "1", "2", "3", "4")
+MEDIAL_COLUMN = ("II", "III", "7", "6", "5")
+# Where the label's line meets the zone, and at which height the label stands.
+ANCHORS = {
+    "1": (60, 108), "2": (66, 161), "3": (70, 205), "4": (87, 247), "5": (102, 205), "6": (104, 161),
+    "7": (112, 128), "I": (112, 22), "II": (168, 36), "III": (177, 73),
+}  # fmt: skip
+LABEL_Y = {"I": 16, "1": 108, "2": 161, "3": 205, "4": 250, "II": 16, "III": 73, "7": 123, "6": 161, "5": 205}
+
+
+@dataclass(frozen=True)
+class _Anatomy:
+    """Paths of a right hip in drawing units."""
+
+    femur: QPainterPath
+    pelvis: QPainterPath
+    stem: QPainterPath
+    head: QPainterPath
+    shell: QPainterPath
+    liner: QPainterPath
+    zones: Mapping[str, QPainterPath]
+
+
+def _path(start: tuple[float, float], *parts: tuple[float, ...]) -> QPainterPath:
+    """A closed path; a part of two numbers is a line, one of six a Bézier curve."""
+    path = QPainterPath(QPointF(*start))
+    for part in parts:
+        if len(part) == 2:
+            path.lineTo(*part)
+        else:
+            path.cubicTo(*part)
+    path.closeSubpath()
+    return path
+
+
+def _dome(radius: float) -> QPainterPath:
+    """The half disc above the cup's face: superomedial of a line inclined by CUP_INCLINATION_DEG."""
+    box = QRectF(HEAD_CENTER.x() - radius, HEAD_CENTER.y() - radius, 2 * radius, 2 * radius)
+    path = QPainterPath()
+    path.arcMoveTo(box, -CUP_INCLINATION_DEG)
+    path.arcTo(box, -CUP_INCLINATION_DEG, 180)
+    path.closeSubpath()
+    return path
+
+
+def _sector(from_deg: float, to_deg: float) -> QPainterPath:
+    outer, inner = CUP_RADIUS + BONE_BAND, CUP_RADIUS
+    center = HEAD_CENTER
+    path = QPainterPath()
+    big = QRectF(center.x() - outer, center.y() - outer, 2 * outer, 2 * outer)
+    small = QRectF(center.x() - inner, center.y() - inner, 2 * inner, 2 * inner)
+    path.arcMoveTo(big, from_deg)
+    path.arcTo(big, from_deg, to_deg - from_deg)
+    path.arcTo(small, to_deg, from_deg - to_deg)
+    path.closeSubpath()
+    return path
+
+
+def _circle(radius: float) -> QPainterPath:
+    path = QPainterPath()
+    path.addEllipse(HEAD_CENTER, radius, radius)
+    return path
+
+
+def _box(left: float, top: float, right: float, bottom: float) -> QPainterPath:
+    path = QPainterPath()
+    path.addRect(QRectF(QPointF(left, top), QPointF(right, bottom)))
+    return path
+
+
+@cache
+def _anatomy() -> _Anatomy:
+    femur = _path(
+        (65, 290),
+        (65, 235, 61, 185, 56, 146),
+        (53, 126, 42, 112, 42, 94),  # vastus ridge
+        (42, 78, 50, 68, 60, 68),  # greater trochanter
+        (69, 68, 73, 80, 81, 86),
+        (114, 109),  # where the neck was cut
+        (121, 118, 126, 130, 123, 140),  # lesser trochanter
+        (120, 151, 113, 160, 111, 176),
+        (108, 205, 109, 250, 109, 290),
+    )
+    rim = CUP_RADIUS + 1.0
+    pelvis = QPainterPath(QPointF(HEAD_CENTER.x() - 40, HEAD_CENTER.y() - 33))
+    pelvis.cubicTo(92, 18, 88, 6, 90, -14)
+    pelvis.lineTo(196, -14)
+    pelvis.cubicTo(188, 12, 184, 34, 186, 56)
+    pelvis.cubicTo(188, 76, 187, 92, 181, 106)
+    pelvis.cubicTo(176, 119, 168, 127, 161, 125)
+    pelvis.cubicTo(154, 122, 157, 108, 161, 98)
+    angle = math.radians(CUP_INCLINATION_DEG)
+    pelvis.cubicTo(163, 93, 164, 90, HEAD_CENTER.x() + rim * math.cos(angle), HEAD_CENTER.y() + rim * math.sin(angle))
+    socket = QRectF(HEAD_CENTER.x() - rim, HEAD_CENTER.y() - rim, 2 * rim, 2 * rim)
+    pelvis.arcTo(socket, -CUP_INCLINATION_DEG, 180)
+    pelvis.closeSubpath()
+    stem = _path(
+        (80, 92),
+        (79, 125, 81, 185, 84, 224),
+        (85, 233, 90, 233, 91, 224),  # tip
+        (94, 185, 98, 145, 107, 115),
+        (110, 106, 114, 99, 119, 93),  # calcar to neck
+        (134, 73),
+        (124, 62),
+        (97, 79),
+        (87, 83, 81, 84, 80, 92),  # shoulder
+    )
+    head = _circle(HEAD_RADIUS)
+    dome = _dome(CUP_RADIUS)
+    shell = dome.subtracted(_circle(LINER_RADIUS))
+    liner = _dome(LINER_RADIUS).subtracted(head)
+    bone = femur.subtracted(stem)
+    boxes = {
+        "1": _box(0, 40, STEM_AXIS_X, 137),
+        "2": _box(0, 137, STEM_AXIS_X, 184),
+        "3": _box(0, 184, STEM_AXIS_X, 225),
+        "4": _box(0, 225, 200, 266),
+        "5": _box(STEM_AXIS_X, 184, 200, 225),
+        "6": _box(STEM_AXIS_X, 137, 200, 184),
+        "7": _box(STEM_AXIS_X, 100, 200, 137),
+    }
+    zones = {name: bone.intersected(box) for name, box in boxes.items()}
+    lateral_rim = 180 - CUP_INCLINATION_DEG
+    sectors = {"I": _sector(90, lateral_rim), "II": _sector(0, 90), "III": _sector(-CUP_INCLINATION_DEG, 0)}
+    zones |= {name: pelvis.intersected(sector) for name, sector in sectors.items()}
+    return _Anatomy(femur, pelvis, stem, head, shell, liner, zones)
+
+
+@cache
+def _interface(zone: str, width_units: float) -> QPainterPath:
+    """The strip of bone that touches the implant in this zone: where a radiolucent line runs."""
+    anatomy = _anatomy()
+    if zone in CUP_ZONES:
+        ring = _circle(CUP_RADIUS + width_units).subtracted(_circle(CUP_RADIUS))
+        return ring.intersected(anatomy.zones[zone])
+    stroker = QPainterPathStroker()
+    stroker.setWidth(2 * width_units)
+    stroker.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    return stroker.createStroke(anatomy.stem).subtracted(anatomy.stem).intersected(anatomy.zones[zone])
+
+
+class ZoneSchematic(QWidget):
+    """Shows findings per zone; says which zone is meant. It changes no finding itself.
+
+    Mouse: click selects, double click asks for a lucency. Keyboard: arrows and 1-7 select, Space asks for a
+    lucency, O for osteolysis, X for "not assessable", Delete to clear.
+    """
+
+    zone_selected = Signal(str)
+    edit_requested = Signal(str, str)  # zone, one of EDITS
+
+    EDITS = ("lucency", "osteolysis", "not_assessable", "clear")
+    EDIT_KEYS: ClassVar = {
+        Qt.Key.Key_Space: "lucency",
+        Qt.Key.Key_O: "osteolysis",
+        Qt.Key.Key_X: "not_assessable",
+        Qt.Key.Key_Delete: "clear",
+        Qt.Key.Key_Backspace: "clear",
+    }
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._side = Side.UNKNOWN
+        self._findings: dict[str, ZoneFinding] = {}
+        self._shares: dict[str, float] = {}
+        self._cutoff_mm = 2.0
+        self._selected = ""
+        self._hovered = ""
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setAccessibleName(self.tr("Zones of the hip replacement"))
+        self._describe()
+
+    # What is shown
+
+    @property
+    def selected(self) -> str:
+        """Name of the selected zone, or ""."""
+        return self._selected
+
+    def set_side(self, side: Side) -> None:
+        self._side = side
+        self.update()
+
+    def set_findings(self, findings: Iterable[ZoneFinding]) -> None:
+        self._findings = {finding.zone: finding for finding in findings}
+        self._describe()
+        self.update()
+
+    def set_shares(self, shares: Mapping[str, float] | None) -> None:
+        """The CNN's share of attention per zone (0-1); None while it is hidden or has no map."""
+        self._shares = dict(shares or {})
+        self.update()
+
+    def set_cutoff_mm(self, cutoff_mm: float) -> None:
+        self._cutoff_mm = cutoff_mm
+        self.update()
+
+    def select(self, zone: str) -> None:
+        if zone == self._selected:
+            return
+        self._selected = zone
+        self._describe()
+        self.update()
+        self.zone_selected.emit(zone)
+
+    def zone_at(self, position: QPointF) -> str:
+        """The zone under a point of the widget, its label included; "" where there is none."""
+        for zone in ZONES:
+            if self._label_box(zone).contains(position):
+                return zone
+        at = self._to_widget().inverted()[0].map(position)
+        return next((zone for zone, path in _anatomy().zones.items() if path.contains(at)), "")
+
+    def zone_position(self, zone: str) -> QPointF:
+        """A point of the widget inside the zone."""
+        return self._to_widget().map(QPointF(*ANCHORS[zone]))
+
+    def describe(self, zone: str) -> str:
+        """The zone and what is known of it, in words."""
+        said = [ZONE_NAMES[zone]]
+        finding = self._findings.get(zone)
+        if finding is not None:
+            if finding.not_assessable:
+                said.append(self.tr("not assessable"))
+            if finding.lucency and finding.width_mm is None:
+                said.append(self.tr("radiolucent line"))
+            elif finding.lucency:
+                said.append(self.tr("radiolucent line {width:g} mm").format(width=finding.width_mm))
+            if finding.osteolysis:
+                said.append(self.tr("osteolysis"))
+        if zone in self._shares:
+            said.append(self.tr("CNN attention {share:.0%}").format(share=self._shares[zone]))
+        return "\n".join(said)
+
+    # Qt
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return round((width - 2 * self._column_px()) * DRAWING.height() / DRAWING.width() + 2 * self._margin_px())
+
+    def sizeHint(self) -> QSize:
+        width = round(2 * self._column_px() + 17 * self.fontMetrics().height())
+        return QSize(width, self.heightForWidth(width))
+
+    def minimumSizeHint(self) -> QSize:
+        width = round(2 * self._column_px() + 11 * self.fontMetrics().height())
+        return QSize(width, self.heightForWidth(width))
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            zone = self.zone_at(QPointF(event.pos()))
+            QToolTip.showText(event.globalPos(), self.describe(zone) if zone else "", self)
+            return True
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._handles(event):
+            event.accept()  # these keys mean the schematic while it has the focus, whatever the window does with them
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not self._handles(event):
+            super().keyPressEvent(event)
+            return
+        key = Qt.Key(event.key())
+        if event.text() in GRUEN_ZONES:
+            self.select(event.text())
+        elif key in self.EDIT_KEYS:
+            if self._selected:
+                self.edit_requested.emit(self._selected, self.EDIT_KEYS[key])
+        else:
+            self._move(key)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        zone = self.zone_at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and zone:
+            self.select(zone)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        zone = self.zone_at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and zone:
+            self.edit_requested.emit(zone, "lucency")
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._hover(self.zone_at(event.position()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover("")
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        by_keyboard = event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+        if by_keyboard and not self._selected:
+            self.select("1")
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.updateGeometry()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not self.isEnabled():
+            painter.setOpacity(0.85)
+        painter.save()
+        painter.setTransform(self._to_widget(), combine=True)
+        self._paint_bone(painter)
+        for zone in ZONES:
+            self._paint_zone(painter, zone)
+        self._paint_implant(painter)
+        self._paint_selection(painter)
+        painter.restore()
+        self._paint_sides(painter)
+        for zone in ZONES:
+            self._paint_label(painter, zone)
+
+    # Painting
+
+    def _paint_bone(self, painter: QPainter) -> None:
+        now, anatomy = theme.colors(), _anatomy()
+        clear = theme.translucent(now.bone, 0.0)
+        for path, solid_y, clear_y in ((anatomy.pelvis, 24.0, 1.0), (anatomy.femur, 252.0, 275.0)):
+            fill, edge = QLinearGradient(0, clear_y, 0, solid_y), QLinearGradient(0, clear_y, 0, solid_y)
+            fill.setColorAt(0, clear)
+            fill.setColorAt(1, QColor(now.bone))
+            edge.setColorAt(0, theme.translucent(now.bone_edge, 0.0))
+            edge.setColorAt(1, QColor(now.bone_edge))
+            pen = QPen(edge, 1.3)
+            pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+            painter.setPen(pen)
+            painter.setBrush(fill)
+            painter.drawPath(path)
+
+    def _paint_zone(self, painter: QPainter, zone: str) -> None:
+        now = theme.colors()
+        path = _anatomy().zones[zone]
+        share = self._shares.get(zone, 0.0)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if share > 0:
+            painter.fillPath(path, theme.translucent(now.attention, 0.1 + 0.6 * min(1.0, share)))
+        if zone == self._hovered and self.isEnabled():
+            painter.fillPath(path, theme.translucent(now.text, 0.12))
+        divider = QPen(theme.translucent(now.bone_edge, 0.9), 0.8, Qt.PenStyle.DashLine)
+        painter.strokePath(path, divider)
+        finding = self._findings.get(zone)
+        if finding is None:
+            return
+        if finding.not_assessable:
+            _hatch(painter, path, QColor(now.muted))
+        if finding.osteolysis:
+            _scallops(painter, path, QColor(now.loose))
+        if finding.lucency:
+            width_units = round(2.2 + 0.9 * min(finding.width_mm or 1.0, 6.0), 1)
+            painter.fillPath(_interface(zone, width_units), QColor(now.loose))
+
+    def _paint_implant(self, painter: QPainter) -> None:
+        now, anatomy = theme.colors(), _anatomy()
+        shine = QLinearGradient(78, 0, 112, 0)
+        shine.setColorAt(0.0, QColor(now.metal))
+        shine.setColorAt(0.35, QColor(now.metal_edge))
+        shine.setColorAt(1.0, QColor(now.metal))
+        pen = QPen(QColor(now.metal_edge), 0.8)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.fillPath(anatomy.liner, theme.blend(now.metal, now.surface, 0.28))
+        painter.setPen(pen)
+        painter.setBrush(QColor(now.metal))
+        painter.drawPath(anatomy.shell)
+        painter.setBrush(shine)
+        painter.drawPath(anatomy.stem)
+        ball = QLinearGradient(HEAD_CENTER.x() - HEAD_RADIUS, 40, HEAD_CENTER.x() + HEAD_RADIUS, 80)
+        ball.setColorAt(0.0, QColor(now.metal_edge))
+        ball.setColorAt(1.0, theme.blend(now.metal, now.surface, 0.75))
+        painter.setBrush(ball)
+        painter.drawPath(anatomy.head)
+
+    def _paint_selection(self, painter: QPainter) -> None:
+        if not self._selected:
+            return
+        now = theme.colors()
+        pen = QPen(QColor(now.focus if self.hasFocus() else now.accent), 2.2 if self.hasFocus() else 1.6)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.strokePath(_anatomy().zones[self._selected], pen)
+
+    def _paint_sides(self, painter: QPainter) -> None:
+        painter.setPen(QColor(theme.colors().muted))
+        painter.setFont(self._small_font())
+        box = QRectF(self.rect()).adjusted(2, 0, -2, -1)
+        lateral, medial = (Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight)
+        if self._side is Side.LEFT:
+            lateral, medial = medial, lateral
+        painter.drawText(box, lateral | Qt.AlignmentFlag.AlignBottom, self.tr("lateral"))
+        side = {Side.LEFT: self.tr("left hip"), Side.RIGHT: self.tr("right hip")}.get(
+            self._side, self.tr("side unknown")
+        )
+        painter.drawText(box, medial | Qt.AlignmentFlag.AlignBottom, self.tr("medial"))
+        corner = medial | Qt.AlignmentFlag.AlignBottom
+        painter.drawText(box.adjusted(0, 0, 0, -self.fontMetrics().height()), corner, side)
+
+    def _paint_label(self, painter: QPainter, zone: str) -> None:
+        now = theme.colors()
+        box = self._label_box(zone)
+        on_left = self._on_left(zone)
+        inner = box.right() if on_left else box.left()
+        active = zone in (self._selected, self._hovered)
+        name_box = self._name_box(zone)
+        painter.setPen(QPen(QColor(now.text if active else now.outline), 1))
+        near = QPointF(inner, name_box.center().y())
+        painter.drawLine(near, self.zone_position(zone))
+        painter.setBrush(QColor(now.accent if zone == self._selected else now.raised))
+        painter.setPen(QPen(QColor(now.focus if zone == self._selected else now.outline), 1))
+        painter.drawRoundedRect(name_box, name_box.height() / 2, name_box.height() / 2)
+        bold = QFont(self._small_font())
+        bold.setBold(True)
+        painter.setFont(bold)
+        painter.setPen(QColor(now.on_accent if zone == self._selected else now.text))
+        painter.drawText(name_box, Qt.AlignmentFlag.AlignCenter, zone)
+
+        painter.setFont(self._small_font())
+        align = Qt.AlignmentFlag.AlignRight if on_left else Qt.AlignmentFlag.AlignLeft
+        line_px = painter.fontMetrics().height()
+        line_box = QRectF(box.left(), name_box.bottom() + 1, box.width(), line_px)
+        for text, color in self._notes(zone):
+            painter.setPen(QColor(color))
+            painter.drawText(line_box, align | Qt.AlignmentFlag.AlignVCenter, text)
+            line_box.translate(0, line_px)
+
+    def _notes(self, zone: str) -> list[tuple[str, str]]:
+        """(text, colour) under the zone's number."""
+        now = theme.colors()
+        notes = []
+        finding = self._findings.get(zone)
+        if finding is not None:
+            if finding.not_assessable:
+                notes.append((self.tr("n/a"), now.muted))
+            said = []
+            if finding.lucency:
+                said.append(self.tr("line") if finding.width_mm is None else f"{finding.width_mm:g} mm")
+            if finding.osteolysis:
+                said.append(self.tr("lysis"))
+            notes += [(text, now.loose) for text in said]
+        if zone in self._shares:
+            notes.append((f"{self._shares[zone]:.0%}", now.attention))
+        return notes
+
+    # Geometry
+
+    def _small_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPointSizeF(0.9 * font.pointSizeF())
+        return font
+
+    def _column_px(self) -> float:
+        return self.fontMetrics().horizontalAdvance("00.0 mm") + 4
+
+    def _margin_px(self) -> float:
+        return 2.0
+
+    def _to_widget(self) -> QTransform:
+        width = max(1.0, self.width() - 2 * self._column_px())
+        height = max(1.0, self.height() - 2 * self._margin_px())
+        scale = min(width / DRAWING.width(), height / DRAWING.height())
+        transform = QTransform()
+        transform.translate(self.width() / 2, self._margin_px() + scale * DRAWING.height() / 2)
+        transform.scale(-scale if self._side is Side.LEFT else scale, scale)
+        transform.translate(-DRAWING.center().x(), -DRAWING.center().y())
+        return transform
+
+    def _on_left(self, zone: str) -> bool:
+        return (zone in LATERAL_COLUMN) != (self._side is Side.LEFT)
+
+    def _name_box(self, zone: str) -> QRectF:
+        box = self._label_box(zone)
+        height = self.fontMetrics().height() * 1.1
+        width = max(height, self.fontMetrics().horizontalAdvance(zone) + 0.6 * height)
+        left = box.right() - width if self._on_left(zone) else box.left()
+        return QRectF(left, box.top(), width, height)
+
+    def _label_box(self, zone: str) -> QRectF:
+        transform = self._to_widget()
+        column = self._column_px()
+        edge = transform.mapRect(DRAWING)
+        left = edge.left() - column if self._on_left(zone) else edge.right()
+        left = min(max(0.0, left), self.width() - column)
+        height = self.fontMetrics().height()
+        y = transform.map(QPointF(0, LABEL_Y[zone])).y() - height * 0.55
+        lines = len(self._notes(zone))
+        return QRectF(left, max(0.0, y), column, height * (1.1 + 0.95 * lines))
+
+    # Keyboard
+
+    def _handles(self, event: QKeyEvent) -> bool:
+        if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            return False
+        arrows = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+        return event.text() in GRUEN_ZONES or event.key() in self.EDIT_KEYS or event.key() in arrows
+
+    def _move(self, key: Qt.Key) -> None:
+        if not self._selected:
+            self.select("1")
+            return
+        lateral = self._selected in LATERAL_COLUMN
+        column = LATERAL_COLUMN if lateral else MEDIAL_COLUMN
+        row = column.index(self._selected)
+        if key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            row = min(max(row + (1 if key == Qt.Key.Key_Down else -1), 0), len(column) - 1)
+        elif (key == Qt.Key.Key_Left) != self._on_left(self._selected):
+            other = MEDIAL_COLUMN if lateral else LATERAL_COLUMN
+            here = LABEL_Y[self._selected]
+            self.select(min(other, key=lambda zone: abs(LABEL_Y[zone] - here)))
+            return
+        self.select(column[row])
+
+    def _hover(self, zone: str) -> None:
+        if zone != self._hovered:
+            self._hovered = zone
+            self.setCursor(Qt.CursorShape.PointingHandCursor if zone else Qt.CursorShape.ArrowCursor)
+            self.update()
+
+    def _describe(self) -> None:
+        self.setAccessibleDescription(
+            self.describe(self._selected).replace("\n", ", ") if self._selected else self.tr("no zone selected")
+        )
+
+
+def _hatch(painter: QPainter, path: QPainterPath, color: QColor) -> None:
+    painter.save()
+    painter.setClipPath(path, Qt.ClipOperation.IntersectClip)
+    painter.setPen(QPen(color, 1.1))
+    box = path.boundingRect()
+    at = box.left() - box.height()
+    while at < box.right():
+        painter.drawLine(QPointF(at, box.bottom()), QPointF(at + box.height(), box.top()))
+        at += 5.0
+    painter.restore()
+
+
+def _scallops(painter: QPainter, path: QPainterPath, color: QColor) -> None:
+    """Round bites in a regular grid: what osteolysis looks like, and no line."""
+    painter.save()
+    painter.setClipPath(path, Qt.ClipOperation.IntersectClip)
+    painter.setPen(QPen(color, 1.0))
+    painter.setBrush(theme.translucent(color.name(), 0.35))
+    box = path.boundingRect()
+    step = 8.0
+    for row in range(int(box.height() / step) + 2):
+        for column in range(int(box.width() / step) + 2):
+            shift = step / 2 if row % 2 else 0.0
+            painter.drawEllipse(QPointF(box.left() + column * step + shift, box.top() + row * step), 2.6, 2.6)
+    painter.restore()
