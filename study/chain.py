@@ -81,8 +81,9 @@ def canonical_json(value: Any) -> str:
 def event_hash(device: str, study: str, seq: int, utc: str, actor: str, kind: str, payload: str, previous: str) -> str:
     """SHA-256 (hex) over the canonical encoding of everything that is shown of an event, and its predecessor."""
     fields = [ENCODING, device, study, seq, utc, actor, kind, payload, previous]
-    # ASCII, so that a damaged row with undecodable bytes still has a (different) hash instead of an exception.
-    return hashlib.sha256(json.dumps(fields, separators=(",", ":"), ensure_ascii=True).encode("ascii")).hexdigest()
+    # ASCII and `default`: a damaged row, with undecodable or untyped bytes, has a (different) hash and no exception.
+    encoded = json.dumps(fields, separators=(",", ":"), ensure_ascii=True, default=repr)
+    return hashlib.sha256(encoded.encode("ascii")).hexdigest()
 
 
 def make_event(previous: Head, utc: str, actor: str, kind: str, payload: str) -> Event:
@@ -102,9 +103,20 @@ def head_of(event: Event) -> Head:
 
 def is_sound(event: Event) -> bool:
     """Whether the event says what was hashed when it was written."""
-    return type(event.seq) is int and event.hash == event_hash(
-        event.device, event.study, event.seq, event.utc, event.actor, event.kind, event.payload, event.previous
+    *texts, stored = (
+        event.device,
+        event.study,
+        event.utc,
+        event.actor,
+        event.kind,
+        event.payload,
+        event.previous,
+        event.hash,
     )
+    if type(event.seq) is not int or not all(type(text) is str for text in (*texts, stored)):
+        return False  # a damaged row can hold any type
+    device, study, utc, actor, kind, payload, previous = texts
+    return stored == event_hash(device, study, event.seq, utc, actor, kind, payload, previous)
 
 
 def check_chains(events: Iterable[Event], heads: Iterable[Head] = ()) -> tuple[list[Event], list[Problem]]:
@@ -113,8 +125,11 @@ def check_chains(events: Iterable[Event], heads: Iterable[Head] = ()) -> tuple[l
     Only sound events may be shown. An event after a gap is still sound: it says what was written, and the gap is named.
     """
     chains: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    reach: dict[tuple[str, str], int] = defaultdict(int)  # the last place of each chain, its damaged events included
     problems: list[Problem] = []
     for event in events:
+        if type(event.seq) is int:
+            reach[event.device, event.study] = max(event.seq, reach[event.device, event.study])
         if is_sound(event):
             chains[event.device, event.study].append(event)
         else:
@@ -133,7 +148,7 @@ def check_chains(events: Iterable[Event], heads: Iterable[Head] = ()) -> tuple[l
                 held.append(event)
         sound.extend(held)
         problems.extend(_breaks(device, study, held))
-    problems.extend(_cut_off(chains, heads))
+    problems.extend(_cut_off(chains, reach, heads))
     return sound, problems
 
 
@@ -169,12 +184,14 @@ def _breaks(device: str, study: str, chain: list[Event]) -> list[Problem]:
     return problems
 
 
-def _cut_off(chains: Mapping[tuple[str, str], list[Event]], heads: Iterable[Head]) -> list[Problem]:
+def _cut_off(
+    chains: Mapping[tuple[str, str], list[Event]], reach: Mapping[tuple[str, str], int], heads: Iterable[Head]
+) -> list[Problem]:
     problems = []
     for head in heads:
         chain = chains.get((head.device, head.study), [])
         at_head = [event for event in chain if event.seq == head.seq]
-        last = max((event.seq for event in chain), default=0)
+        last = reach.get((head.device, head.study), 0)
         if any(event.hash == head.hash for event in at_head):
             continue
         if last < head.seq:

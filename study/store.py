@@ -340,17 +340,19 @@ class StudyStore:
         return events
 
     def _flush_changes(self) -> None:
-        with self._lock:
-            changes, self._changes = self._changes, {}
-        if not changes:
-            return
         failure: StoreError | None = None
         try:
-            self._ready()
-            assert self._local is not None
-            self._local.write((space, key, value) for (space, key), (value, _) in changes.items())
-        except Exception as error:
-            failure = self._failed(error)
+            self._ready()  # before the changes are taken: loading the state must see them
+        except StoreError as error:
+            failure = error
+        with self._lock:
+            changes, self._changes = self._changes, {}
+        if failure is None and changes:
+            try:
+                assert self._local is not None
+                self._local.write((space, key, value) for (space, key), (value, _) in changes.items())
+            except Exception as error:
+                failure = self._failed(error)
         for _, futures in changes.values():
             for future in futures:
                 if failure is not None:
@@ -553,7 +555,8 @@ class StudyStore:
     def _shut(self) -> None:
         while self._waiting:
             self._flush_events()
-        self._flush_changes()
+        if self._changes:
+            self._flush_changes()
         self._write_heads(durable=True)
         self._backup()
         self._let_go()
@@ -758,7 +761,7 @@ def _as_store_error(error: Exception, path: Path | None) -> StoreError:
         )
     if path is None:
         return StoreError("The database server did not answer as expected. Nothing was saved; try again.", details)
-    return StoreError(f"The record {name} could not be used. Nothing was saved.", details)
+    return StoreError(f"The record {name} could not be used.", details)
 
 
 def _is_full(path: Path | None) -> bool:
