@@ -149,6 +149,15 @@ def _read(paths: list[Path]) -> Iterator[tuple[dict[str, npt.NDArray], list[dict
             yield arrays, [json.loads(line) for line in stream]
 
 
+def read_records(folder: Path) -> list[dict[str, object]]:
+    """Where the hips of a folder came from, in the order of its shards."""
+    records = []
+    for path in shard_paths(folder):
+        with path.with_suffix(".jsonl").open(encoding="utf-8") as stream:
+            records += [json.loads(line) for line in stream]
+    return records
+
+
 def load_shards(folder: Path, limit: int | None = None) -> HipSet:
     """Every shard of a folder, or the first `limit`. FileNotFoundError when there is none."""
     paths = shard_paths(folder)[:limit]

@@ -30,9 +30,13 @@ from training.sets import CALIBRATION, EVALUATION, cohort
 REAL_IMAGES = "real images without a replacement"
 
 
+def case_folder(spec: CohortSpec, work: Path, locator: Path) -> Path:
+    return work / sha256_of(locator)[:12] / f"{spec.name}-{spec.seed}-{spec.count}"
+
+
 def scored(spec: CohortSpec, work: Path, network: Path, locator: Path, workers: int) -> list[dict[str, Any]]:
     """Rows of a cohort; draws what is missing first. The folder is named by the locator, whose regions it holds."""
-    folder = work / sha256_of(locator)[:12] / f"{spec.name}-{spec.seed}-{spec.count}"
+    folder = case_folder(spec, work, locator)
     prepare_cases(spec, folder, locator, workers)
     return score_cases(folder, OnnxEngine(network, threads=2))
 
