@@ -14,7 +14,7 @@ from PySide6.QtSvg import QSvgRenderer
 from shiboken6 import isValid
 
 ICONS_FOLDER = Path(__file__).resolve().parents[1] / "resources" / "icons"
-SIZES_PX = (16, 20, 24, 32, 48, 64, 96)
+SIZES_PX = (20, 40, 80)  # Qt scales down from the next larger one
 
 _named = {"text": "#e9edf1", "muted": "#a7b2be"}  # the theme's colours by name; `retint` replaces them
 # Buttons and actions whose icon follows the theme, each with its icon's name and its colour.
@@ -52,11 +52,16 @@ def pixmap(name: str, size_px: int, color: str = "", ratio: float = 1.0) -> QPix
 
 
 def icon(name: str, color: str = "") -> QIcon:
-    """The icon in one colour, crisp up to 96 device pixels."""
+    """The icon in one colour, crisp up to 80 device pixels. Qt greys it where it is disabled."""
+    return _icon(name, _hex(color))
+
+
+@lru_cache(maxsize=256)
+def _icon(name: str, hex_color: str) -> QIcon:
+    # A QIconEngine would draw at any size and tint, but one written in Python does not survive QIcon's ownership of it.
     result = QIcon()
     for size_px in SIZES_PX:
-        result.addPixmap(pixmap(name, size_px, color))
-        result.addPixmap(_faded(pixmap(name, size_px, "muted")), QIcon.Mode.Disabled)
+        result.addPixmap(pixmap(name, size_px, hex_color))
     return result
 
 
@@ -78,13 +83,3 @@ def retint(named: Mapping[str, str]) -> None:
 def _hex(color: str) -> str:
     """A colour is one of the theme's by name, a hex value, or "": the text's."""
     return _named.get(color or "text", color)
-
-
-def _faded(source: QPixmap) -> QPixmap:
-    result = QPixmap(source.size())
-    result.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(result)
-    painter.setOpacity(0.5)
-    painter.drawPixmap(0, 0, source)
-    painter.end()
-    return result

@@ -214,8 +214,8 @@ class ReadingForm(QWidget):
             self._show_problem()
 
     def start(self) -> None:
-        """Give the keyboard to the first question."""
-        self.call_chooser.buttons[Call.LOOSE].setFocus(Qt.FocusReason.OtherFocusReason)
+        """Give the keyboard to the form, to none of its answers: Tab goes to the first question."""
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # Edits
 
@@ -359,6 +359,7 @@ class ReadingForm(QWidget):
         layout.addWidget(_rule())
         layout.addLayout(footer)
         self.setAccessibleName(self.tr("Reading form"))
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
     def _build_call(self, body: QVBoxLayout) -> None:
         question = QLabel(self.tr("Is this hip replacement loose?"))
@@ -375,6 +376,7 @@ class ReadingForm(QWidget):
         line = self.reason_box.lineEdit()
         assert line is not None
         line.setPlaceholderText(self.tr("Why?"))
+        line.setAccessibleName(self.tr("Why it cannot be assessed"))
         line.setMaxLength(300)
         body.addWidget(question)
         body.addWidget(self.call_chooser)
@@ -442,8 +444,11 @@ class ReadingForm(QWidget):
         grid.addWidget(self.lucency_box, 1, 0)
         grid.addWidget(self.width_spin, 1, 1)
         grid.addWidget(self.cutoff_label, 2, 0, 1, 2)
-        grid.addWidget(self.osteolysis_box, 3, 0)
-        grid.addWidget(self.zone_unassessable_box, 4, 0, 1, 2)
+        others = QHBoxLayout()
+        others.addWidget(self.osteolysis_box)
+        others.addStretch(1)
+        others.addWidget(self.zone_unassessable_box)
+        grid.addLayout(others, 3, 0, 1, 2)
         grid.setColumnStretch(0, 1)
         body.addWidget(caption)
         body.addWidget(self.schematic)
@@ -593,7 +598,7 @@ class ReadingForm(QWidget):
         elif not answer_problem(answer):
             target = self.reader_line
         elif answer.call is None:
-            target = self.call_chooser.buttons[Call.LOOSE]
+            target = self
         else:
             target = self.score_slider
         target.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -659,7 +664,7 @@ class CallChooser(QWidget):
             (Call.CANNOT_TELL, self.tr("Canno&t tell")),
         ):
             shown = theme.outcome(call)
-            button = QPushButton(mnemonic if big else shown.word)
+            button = QPushButton(f" {mnemonic if big else shown.word}")  # the space keeps the icon off the word
             button.setCheckable(True)
             button.setProperty("outcome", call.value)
             button.setAccessibleName(f"{about}: {shown.word}")

@@ -48,8 +48,8 @@ ZONE_NAMES = {
     "III": "DeLee-Charnley III · inferomedial",
 }
 
-# Units of the drawing: x 30-190, y 0-276.
-DRAWING = QRectF(30, 0, 160, 276)
+# Units of the drawing: x 32-196, y 0-276.
+DRAWING = QRectF(32, 0, 164, 276)
 HEAD_CENTER, HEAD_RADIUS = QPointF(137, 60), 19.0
 CUP_RADIUS, LINER_RADIUS, BONE_BAND = 33.0, 28.5, 15.0
 CUP_INCLINATION_DEG = 40.0
@@ -61,7 +61,7 @@ ANCHORS = {
     "1": (60, 108), "2": (66, 161), "3": (70, 205), "4": (87, 247), "5": (102, 205), "6": (104, 161),
     "7": (112, 128), "I": (112, 22), "II": (168, 36), "III": (177, 73),
 }  # fmt: skip
-LABEL_Y = {"I": 16, "1": 108, "2": 161, "3": 205, "4": 250, "II": 16, "III": 73, "7": 123, "6": 161, "5": 205}
+LABEL_Y = {"I": 16, "1": 108, "2": 161, "3": 205, "4": 250, "II": 16, "III": 73, "7": 119, "6": 161, "5": 205}
 
 
 @dataclass(frozen=True)
@@ -298,14 +298,15 @@ class ZoneSchematic(QWidget):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        return round((width - 2 * self._column_px()) * DRAWING.height() / DRAWING.width() + 2 * self._margin_px())
+        fitting = (width - 2 * self._column_px()) * DRAWING.height() / DRAWING.width() + 2 * self._margin_px()
+        return round(min(fitting, 19 * self.fontMetrics().height()))
 
     def sizeHint(self) -> QSize:
         width = round(2 * self._column_px() + 17 * self.fontMetrics().height())
         return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
-        width = round(2 * self._column_px() + 11 * self.fontMetrics().height())
+        width = round(2 * self._column_px() + 9 * self.fontMetrics().height())
         return QSize(width, self.heightForWidth(width))
 
     def event(self, event: QEvent) -> bool:
@@ -479,15 +480,16 @@ class ZoneSchematic(QWidget):
 
         painter.setFont(self._small_font())
         align = Qt.AlignmentFlag.AlignRight if on_left else Qt.AlignmentFlag.AlignLeft
-        line_px = painter.fontMetrics().height()
-        line_box = QRectF(box.left(), name_box.bottom() + 1, box.width(), line_px)
+        gap = 4.0
+        left = box.left() if on_left else name_box.right() + gap
+        line_box = QRectF(left, name_box.top(), box.width() - name_box.width() - gap, name_box.height())
         for text, color in self._notes(zone):
             painter.setPen(QColor(color))
             painter.drawText(line_box, align | Qt.AlignmentFlag.AlignVCenter, text)
-            line_box.translate(0, line_px)
+            line_box.translate(0, self._line_px())
 
     def _notes(self, zone: str) -> list[tuple[str, str]]:
-        """(text, colour) under the zone's number."""
+        """(text, colour) beside the zone's number, a line each."""
         now = theme.colors()
         notes = []
         finding = self._findings.get(zone)
@@ -512,7 +514,11 @@ class ZoneSchematic(QWidget):
         return font
 
     def _column_px(self) -> float:
-        return self.fontMetrics().horizontalAdvance("00.0 mm") + 4
+        """Width of a label: the zone's number and what is said of it."""
+        return self.fontMetrics().horizontalAdvance("III 00.0 mm") + 8
+
+    def _line_px(self) -> float:
+        return 0.95 * self.fontMetrics().height()
 
     def _margin_px(self) -> float:
         return 2.0
@@ -545,8 +551,8 @@ class ZoneSchematic(QWidget):
         left = min(max(0.0, left), self.width() - column)
         height = self.fontMetrics().height()
         y = transform.map(QPointF(0, LABEL_Y[zone])).y() - height * 0.55
-        lines = len(self._notes(zone))
-        return QRectF(left, max(0.0, y), column, height * (1.1 + 0.95 * lines))
+        below = max(0, len(self._notes(zone)) - 1) * self._line_px()
+        return QRectF(left, max(0.0, y), column, height * 1.1 + below)
 
     # Keyboard
 
