@@ -34,6 +34,9 @@ class Event(msgspec.Struct, frozen=True):
     hash: str
 
 
+_TEXT_FIELDS = tuple(name for name in Event.__struct_fields__ if name != "seq")
+
+
 class Head(msgspec.Struct, frozen=True):
     """The last event of a chain as it was when this was written: what a later, shorter chain is held against."""
 
@@ -103,20 +106,12 @@ def head_of(event: Event) -> Head:
 
 def is_sound(event: Event) -> bool:
     """Whether the event says what was hashed when it was written."""
-    *texts, stored = (
-        event.device,
-        event.study,
-        event.utc,
-        event.actor,
-        event.kind,
-        event.payload,
-        event.previous,
-        event.hash,
+    # A damaged row can hold any type.
+    if type(event.seq) is not int or any(type(getattr(event, name)) is not str for name in _TEXT_FIELDS):
+        return False
+    return event.hash == event_hash(
+        event.device, event.study, event.seq, event.utc, event.actor, event.kind, event.payload, event.previous
     )
-    if type(event.seq) is not int or not all(type(text) is str for text in (*texts, stored)):
-        return False  # a damaged row can hold any type
-    device, study, utc, actor, kind, payload, previous = texts
-    return stored == event_hash(device, study, event.seq, utc, actor, kind, payload, previous)
 
 
 def check_chains(events: Iterable[Event], heads: Iterable[Head] = ()) -> tuple[list[Event], list[Problem]]:
