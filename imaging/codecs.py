@@ -121,6 +121,15 @@ def read_codestream(data: bytes) -> Codestream | None:
     return None
 
 
+def ends_early(data: bytes, stream: Codestream) -> bool:
+    """True when a JPEG or JPEG-LS image lacks its end marker (T.81 B.2.1), which nothing else in a scan can look like.
+
+    libjpeg-turbo fills what is missing of a lossless image with grey and says nothing; CharLS takes seconds to find
+    out. OpenJPEG reports it itself.
+    """
+    return stream.family != "jpeg-2000" and data.rfind(b"\xff\xd9") < data.find(b"\xff\xda")
+
+
 def _read_jpeg_2000(head: bytes) -> Codestream | None:
     if len(head) < 43:
         return None

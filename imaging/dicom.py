@@ -20,8 +20,9 @@ from imaging import dicom_pixels
 from imaging.codecs import NATIVE, PLUGIN, decoder_for
 from imaging.dicom_values import text
 from imaging.radiograph import Radiograph, RadiographError
-from imaging.sources import MAX_FILE_BYTES, Source
+from imaging.sources import Source
 
+MAX_INFLATED_BYTES = 256 * 1024**2  # of a deflated file: the largest image that is opened, and room for a header
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 _WANTED = [*facts.TAGS, *dicom_pixels.TAGS, "SOPClassUID", "SpecificCharacterSet"]
 _NO_IMAGE = {
@@ -154,11 +155,11 @@ def _read_meta(data: bytes) -> tuple[Dataset, int]:
 def _inflate(data: bytes) -> bytes:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        inflated = inflater.decompress(data, MAX_FILE_BYTES)
+        inflated = inflater.decompress(data, MAX_INFLATED_BYTES)
     except zlib.error:
         raise RadiographError("This file is damaged: its deflated data cannot be unpacked.") from None
     if inflater.unconsumed_tail:
-        raise RadiographError(f"This file unpacks to more than {MAX_FILE_BYTES // 1024**2} MB and was not opened.")
+        raise RadiographError(f"This file unpacks to more than {MAX_INFLATED_BYTES // 1024**2} MB and was not opened.")
     if not inflater.eof:
         raise RadiographError("This file is damaged: its deflated data end too early.")
     return inflated

@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments, get_frame
 from pydicom.pixels.processing import apply_color_lut
 
-from imaging.codecs import NATIVE, PLUGIN, Codestream, decoder_for, families, read_codestream
+from imaging.codecs import NATIVE, PLUGIN, Codestream, decoder_for, ends_early, families, read_codestream
 from imaging.dicom_values import integer, items, numbers, text, value
 from imaging.radiograph import Pixels, RadiographError, Window
 from imaging.windowing import auto_window, full_window
@@ -275,6 +275,8 @@ def _decode_compressed(data: bytes, syntax: uid.UID, layout: _Layout, frame: int
         )
     if stream is not None and expected:
         _check_codestream(stream, layout)
+        if ends_early(encoded, stream):
+            raise RadiographError("This file is damaged: its compressed image is incomplete.")
     try:
         array, properties = decoder_for(syntax).as_array(
             data, index=frame, decoding_plugin=PLUGIN[syntax], **_options(layout, frames)

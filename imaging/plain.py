@@ -175,13 +175,15 @@ def _pixels_of(image: Image.Image, data: bytes, kind: str, notices: list[str]) -
 def _decode_rare_jpeg(data: bytes) -> npt.NDArray[Any]:
     import imagecodecs
 
-    from imaging.codecs import read_codestream
+    from imaging.codecs import ends_early, read_codestream
 
     stream = read_codestream(data)
     if stream is None or stream.rows < 1 or stream.cols < 1:
         raise RadiographError("This JPEG file is damaged or of a kind that the program does not read.")
     if stream.rows * stream.cols * stream.samples > MAX_SAMPLES:
         raise _too_many_pixels()
+    if ends_early(data, stream):
+        raise RadiographError("This JPEG file is damaged: its image is incomplete.")
     try:
         return np.asarray(
             imagecodecs.jpegls_decode(data) if stream.family == "jpeg-ls" else imagecodecs.jpeg8_decode(data)
