@@ -28,13 +28,16 @@ _ZONE_GRID = 112  # zones are laid over the map on a grid of about so many cells
 class Classifier:
     """One bundle on one engine. Construction loads the weights and replays the bundle's reference.
 
-    Raises BundleError or DeviceError. Not thread-safe: one job at a time, as in a worker process.
+    Raises BundleError or DeviceError. On the CPU several threads may use it at once; `cpu_threads` is how many cores
+    one image is spread over, all of them unless told.
     """
 
-    def __init__(self, bundle: ModelBundle, device: str = "auto") -> None:
+    def __init__(self, bundle: ModelBundle, device: str = "auto", *, cpu_threads: int | None = None) -> None:
         self.bundle = bundle
-        self._model: InferenceEngine = open_engine(bundle, device, "model")
-        self._locator = open_engine(bundle, self._model.kind.value, "locator") if bundle.card.locator else None
+        self._model: InferenceEngine = open_engine(bundle, device, "model", cpu_threads)
+        self._locator: InferenceEngine | None = None
+        if bundle.card.locator:
+            self._locator = open_engine(bundle, self._model.kind.value, "locator", cpu_threads)
         replay.replay(bundle, self._model, self._locator)
 
     @property
@@ -163,7 +166,7 @@ def _sigmoid(logit: float) -> float:
 def decide(card: ModelCard, probability: float) -> tuple[Decision, str]:
     """The decision at the bundle's operating point, and a sentence where it is indeterminate."""
     band = card.indeterminate
-    if band is not None and band.low < probability < band.high:
+    if band is not None and band.high > band.low and band.low <= probability <= band.high:
         return Decision.INDETERMINATE, "The network cannot tell: its answer lies between loose and not loose."
     return (Decision.LOOSE if probability >= card.operating_point.threshold else Decision.NOT_LOOSE), ""
 

@@ -54,7 +54,9 @@ class InferenceEngine(Protocol):
     def run(self, batch: FloatArray) -> dict[str, FloatArray]: ...
 
 
-def open_engine(bundle: ModelBundle, device: str = "auto", part: Part = "model") -> InferenceEngine:
+def open_engine(
+    bundle: ModelBundle, device: str = "auto", part: Part = "model", cpu_threads: int | None = None
+) -> InferenceEngine:
     """The engine for one network of a bundle, ready to run. DeviceError or BundleError when that cannot be."""
     onnx_file, weights_file = _FILES[part]
     kind = choose_device(device)
@@ -62,7 +64,7 @@ def open_engine(bundle: ModelBundle, device: str = "auto", part: Part = "model")
     if kind is not Engine.CPU and not bundle.has(weights_file) and device == "auto":
         kind = Engine.CPU
     if kind is Engine.CPU:
-        return OnnxEngine(bundle.file(onnx_file))
+        return OnnxEngine(bundle.file(onnx_file), cpu_threads)
     from inference.networks import load_network
 
     return TorchEngine(load_network(bundle, part), kind)

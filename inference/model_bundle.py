@@ -233,6 +233,21 @@ def find_bundles(models_folder: Path) -> list[Path]:
     return sorted(child for child in models_folder.iterdir() if (child / MANIFEST).is_file())
 
 
+def choose_bundle(models_folder: Path, model_id: str = "") -> Path:
+    """The folder of the bundle called `model_id`, or of the first by name. BundleError when there is none."""
+    folders = find_bundles(models_folder)
+    if not model_id:
+        if not folders:
+            raise BundleError("No model is installed.")
+        return folders[0]
+    for folder in folders:
+        if folder.name == model_id:
+            return folder
+    refuse_pickle(Path(model_id))
+    installed = ", ".join(folder.name for folder in folders) or "none"
+    raise BundleError(f"No model is called “{model_id}”: installed are {installed}.")
+
+
 def load_bundle(folder: Path, *, verify: bool = True) -> ModelBundle:
     """Read and check a bundle; BundleError with one sentence when anything is wrong.
 
