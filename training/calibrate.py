@@ -82,8 +82,8 @@ def fit_temperature(truth: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[float,
 def choose_threshold(truth: npt.ArrayLike, probability: npt.ArrayLike, specificity: float) -> float:
     """The lowest threshold (call loose when probability >= threshold) that keeps `specificity` on these hips."""
     fixed = np.sort(np.asarray(probability, float)[np.asarray(truth) == 0])
-    allowed = int(np.floor((1 - specificity) * len(fixed)))  # fixed hips that may be called loose
-    above = fixed[len(fixed) - allowed - 1]
+    kept = int(np.ceil(specificity * len(fixed) - 1e-9))  # fixed hips that must lie below
+    above = fixed[max(kept, 1) - 1]
     return float(np.clip(np.nextafter(above, 1.0), 0.0, 1.0))
 
 

@@ -198,7 +198,7 @@ def add_skin_fold(paths: Paths, rng: np.random.Generator) -> None:
     )
     depth = rng.uniform(4, 11)
     stride, x, y = canvas.coarse(1.6)
-    distance, arc, beyond = polyline_distance(curve, x, y)
+    distance, arc, beyond = polyline_distance(curve, x, y, 60.0)
     fade = np.clip(np.minimum(arc, 180 - arc) / 40, 0, 1) * (beyond <= 0)
     distance, fade = canvas.refine(distance, stride), canvas.refine(fade.astype(np.float32), stride)
     fold = depth * np.clip(fade, 0, 1) * (distance > 0) * np.exp(-np.maximum(distance, 0) / 9.0)
@@ -254,8 +254,8 @@ def add_pelvis(paths: Paths, patient: Patient, rng: np.random.Generator, socket_
     )
     radius = canvas.refine(bulk.astype(np.float32), stride) * size
     outer = half_depth(distance, radius)
-    cortex = 1.15 * patient.cortex + 0.25 * rough
-    inner = half_depth(distance, radius, -np.maximum(cortex, 0.35))
+    cortex = 1.1 * patient.cortex * np.clip(0.75 + 0.45 * canvas.noise(rng, 16.0), 0.12, 1.7) + 0.22 * rough
+    inner = half_depth(distance, radius, -np.maximum(cortex, 0.12))
     if socket_mm is not None:
         # The socket is empty bone: half a ball that opens downwards and outwards.
         ball = np.sqrt(np.maximum(socket_mm**2 - x * x - y * y, 0.0))
@@ -267,7 +267,7 @@ def add_pelvis(paths: Paths, patient: Patient, rng: np.random.Generator, socket_
     shell = np.maximum(outer - inner, 0.0) * 2.0
     spongy = 2.0 * inner
     texture = canvas.texture(rng, 75, patient.grain_mm) * 0.6 + canvas.texture(rng, 135, patient.grain_mm * 1.3) * 0.5
-    density = 0.75 * patient.bone_density * (1 + 0.16 * patient.trabecular_contrast * texture)
+    density = 1.05 * patient.bone_density * (1 + 0.24 * patient.trabecular_contrast * texture)
     density *= 1 + 0.13 * canvas.noise(rng, 14.0)
     # The roof carries the load: dense above the socket, fading upwards and medially.
     stride, cx, cy = canvas.coarse(2.5)
@@ -276,7 +276,7 @@ def add_pelvis(paths: Paths, patient: Patient, rng: np.random.Generator, socket_
     roof = np.exp(-np.maximum(r - 27, 0) / 13.0) * toward**2 * (r > 20)
     density *= 1 + 0.9 * canvas.refine(roof.astype(np.float32), stride)
     mineral = spongy * np.maximum(density, 0.02)
-    paths.insert("bone", shell * 0.8 + mineral)
+    paths.insert("bone", shell * 0.9 + mineral)
     marrow = np.maximum(spongy - mineral, 0.0) * 0.6
     paths.insert("fat", np.minimum(marrow, np.maximum(paths["soft"], 0)))
     _add_pelvic_lines(paths, canvas, patient, rng, socket_mm is not None)
@@ -373,35 +373,26 @@ def femur_shape(patient: Patient, native: bool, cut_mm: float = 0.0) -> FemurSha
     n = patient.neck_length_mm / patient.size
     g = patient.trochanter_mm
     r = 14.2 + 0.6 * w[14]
+    # fmt: off
     lateral = [
-        (s + 3, -8 + n + g), (s + 11, -9 + n + g + w[15]), (s + 18, -2 + n), (s + 21.5 + w[16], 10 + n), (s + 22 + w[17], 22 + n), (s + 19.5, 36 + n),
-        (s + 17, 50 + n), (s + r + 1.2, 70 + n), (s + r + 0.5, 95 + n), (s + r, 130 + n), (s + r, 200 + n), (s + r + 0.5, 330 + n),
-    ]  # fmt: skip
+        (s + 6, -8 + n + g), (s + 13, -7 + n + g + w[15]), (s + 20, -1 + n), (s + 25 + w[16], 10 + n), (s + 26.5 + w[17], 22 + n), (s + 23.5, 36 + n),
+        (s + 19, 52 + n), (s + r + 1.8, 72 + n), (s + r + 0.6, 98 + n), (s + r, 130 + n), (s + r, 200 + n), (s + r + 0.5, 330 + n),
+    ]
     medial = [
-        (s - r - 0.5, 330 + n), (s - r, 200 + n), (s - r, 130 + n), (s - r - 0.6, 95 + n), (s - r - 2.5, 76 + n), (s - r - 6 + w[18], 66 + n),
-        (s - r - 10 + w[19], 58 + n), (s - r - 9.5, 51 + n), (s - r - 7.5, 44 + n),
-    ]  # fmt: skip
+        (s - r - 0.5, 330 + n), (s - r, 200 + n), (s - r, 130 + n), (s - r - 0.8, 102 + n), (s - r - 3, 86 + n), (s - r - 6.5 + 0.7 * w[18], 74 + n),
+        (s - r - 9 + w[19], 64 + n), (s - r - 9.3 + 0.5 * w[19], 54 + n), (s - r - 9.8, 44 + n),
+    ]
     if native:
         neck = [
-            (s - r - 14, 34 + n),
-            (13, 23),
-            (6, 22),
-            (-8, 22),
-            (-20, 12),
-            (-23, -4),
-            (-17, -17),
-            (-2, -24),
-            (12, -20),
-            (20, -9),
-            (27, -4),
-            (s - 6, 3 + n),
-            (s - 2, -2 + n + g),
+            (s - r - 12.5, 36 + n), (16, 27), (5, 23), (-8, 22), (-20, 12), (-23, -4), (-17, -17), (-2, -24), (12, -20), (20, -9), (27, -1),
+            (s - 7, 7 + n), (s - 2, 3 + n), (s + 1, -3 + n + g),
         ]
     else:
         neck = [
-            (s - r - 9.5 - 0.3 * cut_mm, 36 + n + cut_mm), (s - r - 11.5, 31 + n + cut_mm), (s - r - 5, 24 + n + 0.8 * cut_mm),
-            (s - 8, 14 + n + 0.5 * cut_mm), (s - 2, 8 + n), (s + 0.5, 0 + n + g),
-        ]  # fmt: skip
+            (s - r - 12.0 - 0.2 * cut_mm, 36 + n + cut_mm), (s - r - 12.5, 32 + n + cut_mm), (s - r - 6, 27 + n + 0.8 * cut_mm),
+            (s - 10, 18 + n + 0.5 * cut_mm), (s - 2, 11 + n), (s + 0.5, 4 + n), (s + 2, -3 + n + g),
+        ]
+    # fmt: on
     outline = smooth_path(lateral + medial + neck, 4, closed=True) * patient.size
     return FemurShape(outline, patient.shaft_x_mm, r * patient.size)
 
@@ -453,7 +444,7 @@ def femur_fields(canvas: Canvas, patient: Patient, shape: FemurShape, rng: np.ra
     strands += part.texture(texture_rng, lean, patient.grain_mm * 1.4) * 0.35
     patches = part.noise(texture_rng, 7.0)
     density = patient.bone_density * (0.12 + 0.88 * proximal**1.4)
-    density *= 1 + 0.20 * patient.trabecular_contrast * strands + 0.16 * mottled * patches
+    density *= 1 + 0.34 * patient.trabecular_contrast * strands + 0.20 * mottled * patches
     return FemurFields(slices, part, outer, inner, distance, np.maximum(density, 0.004), wall)
 
 

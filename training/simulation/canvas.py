@@ -139,52 +139,99 @@ def texture_sheet(angle_deg: int) -> Field:
     return np.ascontiguousarray(sheet / sheet.std())
 
 
-def polygon_distance(points: Points, x: Field, y: Field) -> Field:
-    """Signed distance to a closed polygon, negative inside (even-odd)."""
+class _Windows:
+    """Which part of an affine grid lies within reach of a segment: distances are only needed near a line."""
+
+    def __init__(self, x: Field, y: Field, reach_mm: float) -> None:
+        self.shape = x.shape
+        step = np.array([[x[0, 1] - x[0, 0], x[1, 0] - x[0, 0]], [y[0, 1] - y[0, 0], y[1, 0] - y[0, 0]]], np.float64)
+        self.inverse = np.linalg.inv(step)
+        self.origin = np.array([x[0, 0], y[0, 0]], np.float64)
+        # A disc of this radius in mm spans so many columns and rows.
+        self.reach = reach_mm * np.hypot(self.inverse[:, 0], self.inverse[:, 1]) + 1.0
+
+    def around(self, points: Points) -> list[tuple[slice, slice] | None]:
+        """One window per segment of the path."""
+        pixels = (points - self.origin) @ self.inverse.T
+        low = np.floor(np.minimum(pixels[:-1], pixels[1:]) - self.reach).astype(int)
+        high = np.ceil(np.maximum(pixels[:-1], pixels[1:]) + self.reach).astype(int) + 1
+        low = np.maximum(low, 0)
+        high = np.minimum(high, (self.shape[1], self.shape[0]))
+        return [
+            (slice(int(b), int(d)), slice(int(a), int(c))) if c > a and d > b else None
+            for (a, b), (c, d) in zip(low, high, strict=True)
+        ]
+
+
+def polygon_distance(points: Points, x: Field, y: Field, reach_mm: float = 30.0) -> Field:
+    """Signed distance to a closed polygon, negative inside (even-odd); clipped at +-reach_mm."""
     closed = np.vstack([points, points[:1]])
     inside = np.zeros(x.shape, bool)
-    for (ax, ay), (bx, by) in zip(closed[:-1], closed[1:], strict=True):
-        if ay == by:
-            continue
-        spans = (y < ay) != (y < by)
-        inside ^= spans & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
-    distance, _, _ = polyline_distance(closed, x, y)
-    return np.where(inside, -np.abs(distance), np.abs(distance))
-
-
-def polyline_distance(points: Points, x: Field, y: Field) -> tuple[Field, Field, Field]:
-    """(signed distance, arc length of the nearest point, its arc length beyond the ends) of an open polyline.
-
-    The sign is positive on the left of the direction of travel in a y-down frame seen on screen... that is,
-    where (direction x offset) is negative; only its change across the line matters.
-    """
-    best = np.full(x.shape, np.inf, np.float32)
-    signed = np.zeros(x.shape, np.float32)
-    arc = np.zeros(x.shape, np.float32)
-    beyond = np.zeros(x.shape, np.float32)
-    start = 0.0
-    last = len(points) - 2
-    for index, ((ax, ay), (bx, by)) in enumerate(zip(points[:-1], points[1:], strict=True)):
+    best = np.full(x.shape, reach_mm * reach_mm, np.float32)
+    low, high = y.min(axis=1), y.max(axis=1)
+    for (ax, ay), (bx, by), window in zip(
+        closed[:-1], closed[1:], _Windows(x, y, reach_mm).around(closed), strict=True
+    ):
         dx, dy = float(bx - ax), float(by - ay)
         length = float(np.hypot(dx, dy))
         if length < 1e-9:
             continue
+        if dy:
+            rows = np.flatnonzero((high >= min(ay, by)) & (low <= max(ay, by)))
+            if rows.size:
+                part = slice(int(rows[0]), int(rows[-1]) + 1)
+                spans = (y[part] < ay) != (y[part] < by)
+                inside[part] ^= spans & (x[part] < dx * (y[part] - ay) / dy + ax)
+        if window is None:
+            continue
         ux, uy = np.float32(dx / length), np.float32(dy / length)
-        px, py = x - np.float32(ax), y - np.float32(ay)
+        px, py = x[window] - np.float32(ax), y[window] - np.float32(ay)
         along = px * ux + py * uy
+        along -= np.clip(along, 0.0, np.float32(length))
         across = px * uy - py * ux
-        inner = np.clip(along, 0.0, length)
-        distance = across * across + (along - inner) ** 2
-        closer = distance < best
-        best[closer] = distance[closer]
-        signed[closer] = across[closer]
-        arc[closer] = (start + inner)[closer]
-        over = np.zeros_like(along)
-        if index == 0:
-            over = np.maximum(over, -along)
-        if index == last:
-            over = np.maximum(over, along - length)
-        beyond[closer] = over[closer]
+        across *= across
+        along *= along
+        across += along
+        np.minimum(best[window], across, out=best[window])
+    np.sqrt(best, out=best)
+    return np.where(inside, -best, best)
+
+
+def polyline_distance(points: Points, x: Field, y: Field, reach_mm: float = 30.0) -> tuple[Field, Field, Field]:
+    """(signed distance, arc length of the nearest point, how far beyond the ends) of an open polyline.
+
+    Beyond `reach_mm` the distance is `reach_mm` and the arc length 0. The sign changes across the line: with
+    (ux, uy) the direction of travel it is that of px * uy - py * ux.
+    """
+    best = np.full(x.shape, reach_mm * reach_mm, np.float32)
+    signed = np.ones(x.shape, np.float32)
+    arc = np.zeros(x.shape, np.float32)
+    beyond = np.zeros(x.shape, np.float32)
+    start = 0.0
+    last = len(points) - 2
+    for index, ((ax, ay), (bx, by), window) in enumerate(
+        zip(points[:-1], points[1:], _Windows(x, y, reach_mm).around(points), strict=True)
+    ):
+        dx, dy = float(bx - ax), float(by - ay)
+        length = float(np.hypot(dx, dy))
+        if length < 1e-9:
+            continue
+        if window is not None:
+            ux, uy = np.float32(dx / length), np.float32(dy / length)
+            px, py = x[window] - np.float32(ax), y[window] - np.float32(ay)
+            along = px * ux + py * uy
+            across = px * uy - py * ux
+            inner = np.clip(along, 0.0, np.float32(length))
+            distance = across * across + (along - inner) ** 2
+            closer = distance < best[window]
+            np.copyto(best[window], distance, where=closer)
+            np.copyto(signed[window], across, where=closer)
+            np.copyto(arc[window], inner + np.float32(start), where=closer)
+            if index in (0, last):
+                over = np.maximum(-along if index == 0 else 0.0, along - length if index == last else 0.0)
+                np.copyto(beyond[window], np.maximum(over, 0.0), where=closer)
+            else:
+                np.copyto(beyond[window], 0.0, where=closer)
         start += length
     return np.sign(signed) * np.sqrt(best), arc, beyond
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from training.simulation.anatomy import FemurFields, FemurShape, Patient
 from training.simulation.canvas import (
@@ -157,7 +158,7 @@ class StemShape:
 
 def stem_shape(design: StemDesign, patient: Patient, femur: FemurShape, rng: np.random.Generator) -> StemShape:
     family, x0 = design.family, patient.shaft_x_mm
-    top = 9.0 * patient.size + patient.neck_length_mm - family.shoulder_mm
+    top = 15.0 * patient.size + patient.neck_length_mm - family.shoulder_mm
     length = design.length_mm
     depth = np.linspace(0.0, 1.0, 60)
     lateral = np.interp(depth, *zip(*family.lateral, strict=True)) * design.scale * patient.size
@@ -182,12 +183,13 @@ def stem_shape(design: StemDesign, patient: Patient, femur: FemurShape, rng: np.
     middle = x0 + bow[-1] + 0.5 * (lateral[-1] - medial[-1])
     cap = np.column_stack([middle + last * np.cos(angle), tip_y + family.tip * last * np.sin(angle)])
     interface = np.vstack([lateral_side[2:], cap, medial_side])
-    body = np.vstack([lateral_side[:1] + (-1.5, 0.0), lateral_side[1:], cap, medial_side])
-    neck_base = 0.55 * medial_side[-1] + 0.45 * lateral_side[0]
+    neck_base = 0.68 * medial_side[-1] + 0.32 * lateral_side[0]
+    up = -neck_base / np.hypot(*neck_base)
+    fillet = neck_base + 9.0 * up + (1.12 * family.neck_mm) * np.array([-up[1], up[0]])
+    body = np.vstack([fillet, lateral_side[:1] + (-1.5, 0.0), lateral_side[1:], cap, medial_side])
 
-    arcs = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(interface, axis=0).T))])
-    at = np.linspace(0, arcs[-1], SAMPLES)
-    ix, iy = (np.interp(at, arcs, interface[:, i]) for i in (0, 1))
+    ix, iy = path_points(interface).T
+    at = np.linspace(0.0, 1.0, SAMPLES)
     half = np.abs(ix - x0)
     mantle = np.zeros(SAMPLES)
     if family.cemented:
@@ -196,8 +198,9 @@ def stem_shape(design: StemDesign, patient: Patient, femur: FemurShape, rng: np.
         proximal = iy < top + 0.25 * length
         mantle = np.where(proximal, np.clip(mantle, 2.0, 5.5), mantle)
         mantle += np.convolve(rng.normal(0, 0.6, SAMPLES + 20), np.ones(21) / 21, "valid") * 2.0
+        mantle = ndimage.gaussian_filter1d(mantle, 5.0, mode="nearest")
         mantle = np.maximum(mantle, 0.8)
-        below = np.exp(-(((at / at[-1] - at[np.argmax(iy)] / at[-1]) / 0.02) ** 2))
+        below = np.exp(-(((at - at[np.argmax(iy)]) / 0.02) ** 2))
         mantle += below * rng.uniform(1, 7)  # the plug of cement beyond the tip
     turn = int(np.argmax(iy))
     side = np.arange(SAMPLES) <= turn
@@ -244,6 +247,27 @@ def along(values: np.ndarray, position: Field) -> Field:
     return table[index] * (1 - part) + table[index + 1] * part
 
 
+CORTEX_LEFT_MM = 1.8  # what a line leaves of the bone beyond it
+
+
+def fit_to_bone(plan: ComponentPlan, stem_canvas: Canvas, femur: FemurFields, shape: StemShape) -> ComponentPlan:
+    """The plan with its lines no wider than the bone has room for; where the femur is not seen it is unchanged."""
+    at = path_points(shape.interface)
+    world = stem_canvas.to_pixels(at) - (femur.slices[1].start, femur.slices[0].start)
+    depth = ndimage.map_coordinates(-femur.distance, world[:, ::-1].T, order=1, mode="constant", cval=np.nan)
+    room = np.where(np.isfinite(depth), depth, 50.0) - CORTEX_LEFT_MM
+    outer = np.clip(np.minimum(plan.outer_mm, room), 0.0, None)
+    inner = np.clip(np.minimum(plan.inner_mm, room), 0.0, None)
+    return replace(plan, outer_mm=outer, inner_mm=inner)
+
+
+def path_points(path: Points) -> Points:
+    """(SAMPLES, 2) points at equal arc lengths."""
+    arcs = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    at = np.linspace(0, arcs[-1], SAMPLES)
+    return np.column_stack([np.interp(at, arcs, path[:, i]) for i in (0, 1)])
+
+
 def add_stem(
     paths: Paths,
     stem_canvas: Canvas,
@@ -277,16 +301,17 @@ def add_stem(
 
     outer_bone = femur.outer[slices]
     radius = np.float32(design.depth_mm)
-    fray = canvas.noise(rng, 4.0) * 0.16 + canvas.noise(rng, 1.8) * 0.08
+    fray = canvas.noise(rng, 9.0) * 0.20 + canvas.noise(rng, 3.0) * 0.07
     inner_line = along(plan.inner_mm, position) * held
     mantle = along(shape.mantle_mm, position) * held
-    mantle = np.where(mantle > 0, np.maximum(mantle + 3.0 * fray, 0.3 * mantle), 0.0)
+    mantle = np.where(mantle > 0, np.maximum(mantle + 2.2 * fray, 0.3 * mantle), 0.0)
     line = along(plan.outer_mm, position) * held
     line = np.where(line > 0.25, np.maximum(line + 1.6 * fray * np.minimum(line / 2.0, 1.0), 0.0), 0.0)
     rim = along(plan.rim_mm, position) * held * np.clip(1 + 2.2 * fray, 0.2, 2.0)
-    k1 = inner_line
-    k2 = k1 + mantle
-    k3 = k2 + line
+    room = np.maximum(distance - femur.distance[slices] - CORTEX_LEFT_MM, 0.3)  # to the outside of the bone
+    k1 = np.minimum(inner_line, room)
+    k2 = np.maximum(np.minimum(k1 + mantle, room - line), k1)
+    k3 = np.maximum(np.minimum(k2 + line, room), k2)
     k4 = k3 + rim
     metal = half_depth(distance, radius)
     h1, h2, h3, h4 = (
@@ -478,11 +503,11 @@ def add_cup(
         h = np.sqrt(np.maximum(outer * np.abs(outer) - r * r, 0.0))
         return np.clip(depth, -h, h) + h
 
-    fray = part.noise(rng, 4.0) * 0.2 + part.noise(rng, 1.8) * 0.10
+    fray = part.noise(rng, 9.0) * 0.22 + part.noise(rng, 3.0) * 0.08
     mantle: Field | float = 0.0
     if design.cemented:
         shape = 1 + 0.35 * np.interp(np.linspace(0, 1, SAMPLES), np.linspace(0, 1, 9), rng.normal(0, 1, 9))
-        mantle = np.maximum(along(design.mantle_mm * np.clip(shape, 0.4, 2.0), position) + 2.5 * fray, 0.5) * back
+        mantle = np.maximum(along(design.mantle_mm * np.clip(shape, 0.4, 2.0), position) + 2.0 * fray, 0.5) * back
     line = along(plan.outer_mm, position) * back
     line = np.where(line > 0.25, np.maximum(line + 1.6 * fray * np.minimum(line / 2.0, 1.0), 0.0), 0.0)
     rim = along(plan.rim_mm, position) * back * np.clip(1 + 2.2 * fray, 0.2, 2.0)

@@ -58,6 +58,11 @@ class ComponentPlan:
         return np.maximum(self.outer_mm, self.inner_mm)
 
 
+def label_of(plan: ComponentPlan) -> Label:
+    """What the rule says of what is drawn; `plan.label` is what was asked for."""
+    return label_component(plan.widths_mm, fracture=bool(plan.mantle_cracks), migration_trace="migration" in plan.signs)
+
+
 def rough(rng: np.random.Generator, correlation: float) -> Widths:
     """Noise of unit variance along an interface."""
     noise = ndimage.gaussian_filter1d(rng.standard_normal(SAMPLES + 120), correlation * SAMPLES)[60:-60]
@@ -111,9 +116,7 @@ def plan_component(
     """A plan that `label_component` gives this very label; `emphasis` grows with each redraw for visibility."""
     for _ in range(200):
         plan = _propose(rng, label, cemented, cup, hard, shifted, emphasis)
-        fracture = bool(plan.mantle_cracks)
-        trace = "migration" in plan.signs
-        if label_component(plan.widths_mm, fracture=fracture, migration_trace=trace) == label:
+        if label_of(plan) == label:
             return plan
     raise RuntimeError(f"No plan for {label} was found.")  # a bug: every label can be drawn
 

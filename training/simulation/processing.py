@@ -36,12 +36,12 @@ class Look:
 def draw_look(rng: np.random.Generator, clean: bool = False, shifted: bool = False) -> Look:
     if clean:
         return Look(
-            float(rng.uniform(0.5, 0.9)),
-            float(rng.uniform(0.15, 0.4)),
-            float(rng.uniform(0.45, 0.65)),
+            float(rng.uniform(0.8, 1.2)),
+            float(rng.uniform(0.4, 0.8)),
+            float(rng.uniform(0.5, 0.7)),
             0.0,
             float(rng.uniform(0.5, 0.8)),
-            float(rng.uniform(0.35, 0.6)),
+            float(rng.uniform(0.8, 1.3)),
             float(rng.uniform(0.95, 1.1)),
             0.15,
             0,

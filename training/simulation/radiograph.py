@@ -268,6 +268,7 @@ def draw_hip(
     drawing = stream(f"drawing {name}")
     if fields is not None:
         lookalike = stream(f"lookalike {name}")
+        stem_plan = implants.fit_to_bone(stem_plan, stem_canvas, fields, design.stem_form)
         _thin_bone(fields, lookalike, patient)
         envelope, stem_fields = implants.add_stem(
             paths, stem_canvas, fields, design.stem_form, design.stem, stem_plan, drawing
@@ -322,8 +323,8 @@ def _thin_bone(fields: anatomy.FemurFields, rng: np.random.Generator, patient: a
         for _ in range(int(rng.integers(1, 4))):
             cx, cy = patient.shaft_x_mm + rng.uniform(-14, 20), n + rng.uniform(0, 60)
             size = rng.uniform(4, 10)
-            blob = np.exp(-((((x - cx) ** 2 + ((y - cy) * 0.8) ** 2) / size**2) ** 2))
-            fields.density *= 1 - 0.85 * blob
+            blob = np.exp(-((((x - cx) ** 2 + ((y - cy) * 0.8) ** 2) / size**2) ** 1.3))
+            fields.density *= 1 - 0.7 * blob
             fields.inner += 0.5 * blob * (fields.outer - fields.inner)
 
 
@@ -515,8 +516,8 @@ def hip_band(hip: DrawnHip, frame: Frame) -> Mask:
 def final_window(values: np.ndarray, slices: tuple[slice, slice], frame: Frame) -> tuple[tuple[slice, slice], Field]:
     """A window of the working grid -> (window of the final image, area-averaged values)."""
     sx, sy = frame.scale
-    r0, r1 = int(np.ceil(slices[0].start * sy)), int(np.floor(slices[0].stop * sy))
-    c0, c1 = int(np.ceil(slices[1].start * sx)), int(np.floor(slices[1].stop * sx))
+    r0, r1 = int(np.ceil(slices[0].start * sy - 1e-6)), int(np.floor(slices[0].stop * sy + 1e-6))
+    c0, c1 = int(np.ceil(slices[1].start * sx - 1e-6)), int(np.floor(slices[1].stop * sx + 1e-6))
     r1, c1 = min(max(r1, r0 + 1), frame.rows), min(max(c1, c0 + 1), frame.cols)
     r0, c0 = min(r0, r1 - 1), min(c0, c1 - 1)
     height, width = values.shape
@@ -675,6 +676,9 @@ def hip_truth(hip: DrawnHip, frame: Frame, grey: Field, patient: anatomy.Patient
             part.line_visible_share is None or part.line_visible_share < MIN_VISIBLE_SHARE
         ):
             failed = failed or f"{hip.design.side.value} {name} line not visible"
+    for plan in (hip.stem_plan, hip.cup_plan):
+        if loosening.label_of(plan) != plan.label:
+            failed = failed or f"{hip.design.side.value} {plan.label} plan did not fit the bone"
     hard = _is_hard(label, stem, cup)
     return HipTruth(
         hip.design.side, region, True, label, stem, cup, lucency, implant, interface, landmarks, hard
