@@ -83,4 +83,6 @@ def paint_head_circle(
     text = f"Head ⌀ {diameter_px:.1f} px"
     if measure.has_mm:
         text += f"\n{measure.length_text(measure.length_of_px(diameter_px))}"
+    if not bounds.intersects(path.boundingRect()):
+        return
     draw_label(painter, center + QPointF(radius + 10, -radius), text, font, colour, bounds)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QTransform
+from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetricsF, QImage, QPainter, QPen, QTransform
 
 from gui.items.colour_map import SALIENCY_COLOURS
-from gui.items.style import HALO, CanvasColours, draw_line, draw_text, text_size
-from gui.measure import Measure
+from gui.items.style import HALO, CanvasColours, draw_line, draw_plate, draw_text, text_size
+from gui.measure import SOURCE_NAMES, Measure
 from gui.overlay import MapState
 from gui.viewport import Viewport
 from imaging.radiograph import Radiograph, Side, SpacingSource, View, Window
@@ -61,7 +62,7 @@ def paint_side_markers(
 ) -> None:
     """Letters stay upright and stay at their edge of the image, or at that edge of the view when it is zoomed in."""
     big = QFont(font)
-    big.setPointSizeF(font.pointSizeF() * 1.9)
+    big.setPixelSize(round(QFontInfo(font).pixelSize() * 1.9))
     big.setBold(True)
     metrics = QFontMetricsF(big)
     half_w, half_h = metrics.horizontalAdvance("R") / 2 + 6, metrics.height() / 2 + 3
@@ -73,11 +74,11 @@ def paint_side_markers(
         length = math.hypot(inwards.x(), inwards.y()) or 1.0
         at += inwards * ((half_w + MARGIN) / length)
         x = min(max(at.x(), half_w + MARGIN), viewport.view_width - half_w - MARGIN)
-        y = min(max(at.y(), half_h + MARGIN), viewport.view_height - half_h - MARGIN)
+        y = min(max(at.y(), half_h + MARGIN + 28), viewport.view_height - half_h - MARGIN)
         box = QRectF(x - half_w, y - half_h, 2 * half_w, 2 * half_h)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(colours.text, 1.4))
-        painter.setBrush(QColor(0, 0, 0, 150))
+        painter.setBrush(QColor(0, 0, 0, 170))
         painter.drawRoundedRect(box, 4, 4)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         draw_text(painter, box, Qt.AlignmentFlag.AlignCenter, marker.letter, big, colours.text)
@@ -126,14 +127,11 @@ def corner_lines(
     ]
     lines.append((f"{viewport.zoom * 100:.0f} %", False))
     if measure.has_mm and measure.spacing_mm is not None:
-        source = {
-            SpacingSource.HEAD: "from the head",
-            SpacingSource.CALIBRATED: "calibrated",
-            SpacingSource.DETECTOR: "at the detector: lengths are magnified",
-        }[measure.source]
         rows_mm, cols_mm = measure.spacing_mm
         spacing = f"{rows_mm:.3f}" if math.isclose(rows_mm, cols_mm, rel_tol=1e-3) else f"{rows_mm:.3f} × {cols_mm:.3f}"
-        lines.append((f"{spacing} mm/px, {source}", measure.source is SpacingSource.DETECTOR))
+        magnified = measure.source is SpacingSource.DETECTOR
+        source = SOURCE_NAMES[measure.source] + (", magnified" if magnified else "")
+        lines.append((f"{spacing} mm/px ({source})", magnified))
     else:
         lines.append(("no pixel spacing: lengths in px", True))
     if radiograph.frame_count > 1:
@@ -144,17 +142,28 @@ def corner_lines(
 def paint_corner_lines(
     painter: QPainter, lines: Sequence[tuple[str, bool]], viewport: Viewport, font: QFont, colours: CanvasColours
 ) -> None:
-    height = QFontMetricsF(font).lineSpacing()
-    top = viewport.view_height - MARGIN - height * len(lines)
+    size = text_size(font, "\n".join(line for line, _ in lines))
+    block = size.translated(MARGIN, viewport.view_height - MARGIN - size.height())
+    draw_plate(painter, block)
+    height = size.height() / len(lines)
     for index, (line, warning) in enumerate(lines):
-        box = QRectF(MARGIN, top + index * height, viewport.view_width, height)
+        box = QRectF(block.left(), block.top() + index * height, block.width(), height)
         draw_text(painter, box, Qt.AlignmentFlag.AlignLeft, line, font, colours.warning if warning else colours.text)
 
 
 def paint_cursor_value(painter: QPainter, text: str, viewport: Viewport, font: QFont, colours: CanvasColours) -> None:
-    height = QFontMetricsF(font).lineSpacing()
-    box = QRectF(MARGIN, viewport.view_height - MARGIN - height, viewport.view_width - 2 * MARGIN, height)
+    """Bottom right."""
+    box = text_size(font, text)
+    box.moveBottomRight(QPointF(viewport.view_width - MARGIN, viewport.view_height - MARGIN))
+    draw_plate(painter, box)
     draw_text(painter, box, Qt.AlignmentFlag.AlignRight, text, font, colours.text)
+
+
+def paint_hint(painter: QPainter, text: str, viewport: Viewport, font: QFont, colours: CanvasColours) -> None:
+    """Top left: what the tool in hand wants."""
+    box = text_size(font, text).translated(MARGIN, MARGIN)
+    draw_plate(painter, box)
+    draw_text(painter, box, Qt.AlignmentFlag.AlignLeft, text, font, colours.text)
 
 
 def scale_bar(viewport: Viewport, measure: Measure) -> tuple[float, str]:
@@ -171,20 +180,23 @@ def scale_bar(viewport: Viewport, measure: Measure) -> tuple[float, str]:
 def paint_scale_bar(
     painter: QPainter, viewport: Viewport, measure: Measure, font: QFont, colours: CanvasColours
 ) -> None:
+    """Bottom right, above the cursor value."""
     length, text = scale_bar(viewport, measure)
-    height = QFontMetricsF(font).lineSpacing()
-    y = viewport.view_height - MARGIN - 4
-    x0 = (viewport.view_width - length) / 2
-    colour = colours.text
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    words = text_size(font, text)
+    line_height = QFontMetricsF(font).lineSpacing()
+    width = max(length, words.width())
+    right = viewport.view_width - MARGIN
+    bottom = viewport.view_height - MARGIN - line_height - 8
+    block = QRectF(right - width, bottom - words.height() - 9, width, words.height() + 9)
+    draw_plate(painter, block)
+    draw_text(painter, block, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, text, font, colours.text)
+    y, x0 = bottom - 4, right - length
     for line in (
-        QLineF(x0, y, x0 + length, y),
-        QLineF(x0, y - 4, x0, y + 4),
-        QLineF(x0 + length, y - 4, x0 + length, y + 4),
+        QLineF(x0, y, right, y),
+        QLineF(x0, y - 4, x0, y + 3),
+        QLineF(right, y - 4, right, y + 3),
     ):
-        draw_line(painter, line, colour, 1.6)
-    box = QRectF(0, y - height - 5, viewport.view_width, height)
-    draw_text(painter, box, Qt.AlignmentFlag.AlignHCenter, text, font, colour)
+        draw_line(painter, line, colours.text, 1.4)
 
 
 @dataclass(frozen=True)
@@ -205,40 +217,43 @@ def level_text(value: float, levels: tuple[float, float]) -> str:
 
 
 def paint_legend(painter: QPainter, legend: Legend, viewport: Viewport, font: QFont, colours: CanvasColours) -> None:
-    """A colour bar with numbers at the fixed levels, right of the image. "No map" is said, not left out."""
-    title = f"Model attention\n{legend.method}" if legend.method else "Model attention"
+    """A colour bar with numbers at the fixed levels, on the right edge. "No map" is said, not left out."""
+    empty = legend.state is MapState.EMPTY
+    title = "\n".join(part for part in ("Model attention", legend.method, "no map" if empty else "") if part)
+    below = "" if empty else f"opacity {legend.opacity * 100:.0f} %"
     line = QFontMetricsF(font).lineSpacing()
-    right = viewport.view_width - MARGIN
-    if legend.state is MapState.EMPTY:
-        title += "\nno map"
-    size = text_size(font, title)
-    bar_h = 0.0 if legend.state is MapState.EMPTY else min(180.0, viewport.view_height * 0.3)
-    top = max(MARGIN + 44, (viewport.view_height - bar_h - size.height()) / 2)
-    words = QRectF(right - size.width() - 2, top, size.width() + 2, size.height() + 2)
-    flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
-    draw_text(painter, words, flags, title, font, colours.warning if not bar_h else colours.text)
-    if not bar_h:
+    head, foot = text_size(font, title), text_size(font, below)
+    bar_height = 0.0 if empty else min(180.0, viewport.view_height * 0.28)
+    height = head.height() if empty else head.height() + bar_height + foot.height() + 24
+    width = max(head.width(), foot.width(), 96.0)
+    block = QRectF(0, 0, width, height)
+    block.moveRight(viewport.view_width - MARGIN)
+    block.moveTop(max(MARGIN + 44, (viewport.view_height - height) / 2))
+    draw_plate(painter, block)
+    right_top = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
+    draw_text(painter, block, right_top, title, font, colours.warning if empty else colours.text)
+    if empty:
         return
-    bar = QRectF(right - 16, words.bottom() + 8, 14, bar_h)
+    right_bottom = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
+    draw_text(painter, block, right_bottom, below, font, colours.faint)
+    bar = QRectF(block.right() - 15, block.top() + head.height() + 12, 14, bar_height)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     painter.fillRect(bar.adjusted(-1, -1, 1, 1), HALO)
     painter.drawImage(bar, _bar_image())
     low, high = legend.levels
-    ticks = [(0.0, low), (0.5, (low + high) / 2), (1.0, high)]
-    for share, value in ticks:
+    for share, value in ((0.0, low), (0.5, (low + high) / 2), (1.0, high)):
         y = bar.bottom() - share * bar.height()
-        draw_line(painter, QLineF(bar.left() - 5, y, bar.left() - 1, y), colours.text, 1.2)
+        draw_line(painter, QLineF(bar.left() - 5, y, bar.left() - 2, y), colours.text, 1.2)
         label = ("≥ " if share == 1.0 else "") + level_text(value, legend.levels)
-        box = QRectF(bar.left() - 128, y - line / 2, 120, line)
+        box = QRectF(bar.left() - 88, y - line / 2, 80, line)
         draw_text(painter, box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, label, font, colours.text)
     if legend.threshold > 0:
         y = bar.bottom() - legend.threshold * bar.height()
-        painter.fillRect(QRectF(bar.left(), y, bar.width(), bar.bottom() - y), QColor(0, 0, 0, 170))
-        draw_line(painter, QLineF(bar.left() - 2, y, bar.right() + 2, y), colours.warning, 1.6)
-    below = QRectF(right - 200, bar.bottom() + 8, 200, line)
-    draw_text(painter, below, Qt.AlignmentFlag.AlignRight, f"opacity {legend.opacity * 100:.0f} %", font, colours.faint)
+        painter.fillRect(QRectF(bar.left(), y, bar.width(), bar.bottom() - y), QColor(0, 0, 0, 190))
+        draw_line(painter, QLineF(bar.left() - 3, y, bar.right() + 2, y), colours.warning, 1.6)
 
 
+@cache
 def _bar_image() -> QImage:
     """One pixel wide, the high level on top."""
     image = QImage(1, 256, QImage.Format.Format_RGB32)

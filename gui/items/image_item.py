@@ -80,6 +80,7 @@ class ImageItem:
         self._inverted = False
         self._colours: npt.NDArray[np.uint32] | None = None
         self._scaled: tuple[object, QImage] | None = None
+        self._turned: tuple[object, Index] | None = None
 
     @property
     def width(self) -> int:
@@ -115,7 +116,7 @@ class ImageItem:
         extent = QRectF(0, 0, level.shape[1] * reduction, level.shape[0] * reduction)  # what the level covers
         on_view = viewport.to_view.mapRect(extent)
         left, top = on_view.left() * dpr, on_view.top() * dpr
-        oriented = _oriented(level, viewport)
+        oriented = self._oriented(level, viewport)
         rows, cols = oriented.shape
         # The part of the level that is on screen, with a pixel of margin, on a coarse grid.
         x0, x1 = _crop(-left / zoom, (shown.width() - left) / zoom, cols)
@@ -159,6 +160,16 @@ class ImageItem:
         painter.drawImage(QRectF(x0 - x, y0 - y, x1 - x0, y1 - y0), image)
         painter.restore()
 
+    def _oriented(self, level: Index, viewport: Viewport) -> Index:
+        """The level as it lies on screen. Turned copies are kept: reading across rows would cost ten milliseconds."""
+        if viewport.quarter_turns == 0 and not viewport.mirrored:
+            return level
+        key = (len(level), viewport.orientation)
+        if self._turned is None or self._turned[0] != key:
+            mirrored = level[:, ::-1] if viewport.mirrored else level
+            self._turned = (key, np.ascontiguousarray(np.rot90(mirrored, -viewport.quarter_turns)))
+        return self._turned[1]
+
     def _shrunk(self, key: object, part: Index, size: tuple[int, int]) -> QImage:
         """Kept until the window or the zoom changes, so that panning only copies."""
         if self._scaled is None or self._scaled[0] != key:
@@ -181,12 +192,6 @@ class ImageItem:
         image = QImage(colours.data, cols, rows, cols * 4, QImage.Format.Format_RGB32)
         image.pixels = colours  # type: ignore[attr-defined]  # Qt only borrows the buffer
         return image
-
-
-def _oriented(level: Index, viewport: Viewport) -> Index:
-    """A view of the level as it lies on screen; nothing is copied."""
-    mirrored = level[:, ::-1] if viewport.mirrored else level
-    return np.rot90(mirrored, -viewport.quarter_turns)
 
 
 def _crop(first: float, last: float, size: int) -> tuple[int, int]:

@@ -130,7 +130,7 @@ def mark_text(mark: Annotation, measure: Measure) -> str:
         acute = measure.angle_deg(points)
         figures = f"{acute:.1f}° ({180 - acute:.1f}°)"
     elif mark.kind is AnnotationKind.LUCENT_LINE and mark.width_px > 0:
-        figures = measure.length_text(measure.length_of_px(mark.width_px)) + " wide"
+        figures = "width " + measure.length_text(measure.length_of_px(mark.width_px))
     elif mark.kind is AnnotationKind.ELLIPSE and len(points) == 2:
         figures = measure.area_text(measure.ellipse_area(points[0], points[1]))
     elif mark.kind is AnnotationKind.POLYGON and len(points) >= 3:
@@ -174,7 +174,8 @@ def paint_mark(
     text = mark_text(mark, measure)
     if mark.kind not in _ALWAYS_LABELLED and not selected:
         text = mark.text
-    if text:
+    # A label follows its mark to the border of the view, but not when the mark itself is out of sight.
+    if text and style.bounds.intersects(path.boundingRect().adjusted(-1, -1, 1, 1)):
         draw_label(painter, _label_place(mark, points, path), text, style.font, colour, style.bounds)
     if selected:
         _paint_handles(painter, mark, to_view, colour, active_handle)

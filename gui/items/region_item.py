@@ -8,7 +8,7 @@ from enum import Enum
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QTransform
 
-from gui.items.style import draw_handle, draw_path, draw_text, text_size
+from gui.items.style import draw_label, draw_path
 from imaging.geometry import HipRegion
 from imaging.radiograph import Side
 
@@ -86,15 +86,22 @@ def paint_region(
     current: bool,
 ) -> None:
     rect = to_view.mapRect(region_rect(region))
-    path = QPainterPath()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    # A thin frame and strong corners: what lies inside is to be looked at, not the box.
+    frame = QPainterPath()
+    frame.addRect(rect)
+    thin = QColor(colour)
+    thin.setAlpha(190)
+    draw_path(painter, frame, thin, 1.0, Qt.PenStyle.SolidLine if current else Qt.PenStyle.DashLine)
     if current:
-        path.addRect(rect)
-        draw_path(painter, path, colour, 1.6)
-        for corner in CORNERS:
-            draw_handle(painter, to_view.map(corner_point(region, corner)), colour, size=8)
-    else:
-        path.addRect(rect)
-        draw_path(painter, path, colour, 1.2, Qt.PenStyle.DashLine)
-    box = text_size(font, name).translated(rect.left() + 8, rect.top() + 6)
-    draw_text(painter, box.adjusted(0, 0, 4, 2), Qt.AlignmentFlag.AlignLeft, name, font, colour)
+        arm = min(18.0, rect.width() / 4)
+        corners = QPainterPath()
+        for x, inwards_x in ((rect.left(), arm), (rect.right(), -arm)):
+            for y, inwards_y in ((rect.top(), arm), (rect.bottom(), -arm)):
+                corners.moveTo(x + inwards_x, y)
+                corners.lineTo(x, y)
+                corners.lineTo(x, y + inwards_y)
+        draw_path(painter, corners, colour, 2.6)
+    visible = painter.viewport()
+    if rect.intersects(QRectF(visible)):
+        draw_label(painter, rect.topLeft() + QPointF(10, 7), name, font, colour, rect.adjusted(4, 4, -4, -4))

@@ -13,7 +13,7 @@ from inference.prediction import SaliencyMap
 
 FloatArray = npt.NDArray[np.float32]
 _FINE_SIDE = 384  # samples along the longer side after interpolation
-_EDGE = 0.06  # share of the display range over which colour fades in above the threshold
+_EDGE = 0.15  # share of the display range over which colour fades in above the threshold
 _HALO = QColor(0, 0, 0, 190)
 _CONTOUR = QColor.fromRgb(*(int(v) for v in SALIENCY_COLOURS[235]))
 

@@ -8,6 +8,8 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
 HALO = QColor(0, 0, 0, 200)
+PLATE = QColor(0, 0, 0, 172)
+PLATE_PADDING = 5.0
 
 
 class CanvasColours(NamedTuple):
@@ -58,28 +60,29 @@ def text_size(font: QFont, text: str) -> QRectF:
     return QRectF(0, 0, max(metrics.horizontalAdvance(line) for line in lines), metrics.lineSpacing() * len(lines))
 
 
-_AROUND = tuple((dx, dy) for dx in (-1.0, 0.0, 1.0) for dy in (-1.0, 0.0, 1.0) if dx or dy)
+def draw_plate(painter: QPainter, box: QRectF) -> None:
+    """A dark pane under text: grey bone, white metal and black air all leave it readable."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(PLATE)
+    painter.drawRoundedRect(box.adjusted(-PLATE_PADDING, -1, PLATE_PADDING, 1), 3, 3)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def draw_text(painter: QPainter, box: QRectF, flags: Qt.AlignmentFlag, text: str, font: QFont, colour: QColor) -> None:
-    """Text with a dark rim. Eight shifted copies are ten times cheaper than stroking glyph outlines."""
     painter.setFont(font)
-    painter.setPen(HALO)
-    for dx, dy in _AROUND:
-        painter.drawText(box.translated(dx, dy), flags, text)
     painter.setPen(colour)
-    painter.drawText(box, flags, text)
+    painter.drawText(box, flags | Qt.TextFlag.TextDontClip, text)
 
 
-def draw_label(painter: QPainter, at: QPointF, text: str, font: QFont, colour: QColor, bounds: QRectF) -> QRectF:
-    """Text whose top left lies at `at`, moved so that it stays inside `bounds`. Returns the box it took."""
+def draw_label(painter: QPainter, at: QPointF, text: str, font: QFont, colour: QColor, bounds: QRectF) -> None:
+    """Text on a plate whose top left lies at `at`, moved so that it stays inside `bounds`."""
     box = text_size(font, text).translated(at)
-    box.moveLeft(min(max(box.left(), bounds.left()), max(bounds.left(), bounds.right() - box.width())))
-    box.moveTop(min(max(box.top(), bounds.top()), max(bounds.top(), bounds.bottom() - box.height())))
-    draw_text(
-        painter, box.adjusted(0, 0, 2, 2), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, text, font, colour
-    )
-    return box
+    inner = bounds.adjusted(PLATE_PADDING, 1, -PLATE_PADDING, -1)
+    box.moveLeft(min(max(box.left(), inner.left()), max(inner.left(), inner.right() - box.width())))
+    box.moveTop(min(max(box.top(), inner.top()), max(inner.top(), inner.bottom() - box.height())))
+    draw_plate(painter, box)
+    draw_text(painter, box, Qt.AlignmentFlag.AlignLeft, text, font, colour)
 
 
 def draw_handle(painter: QPainter, at: QPointF, colour: QColor, *, filled: bool = False, size: float = 7.0) -> None:

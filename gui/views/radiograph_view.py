@@ -29,7 +29,7 @@ from gui.items.image_item import ImageItem, grey_levels
 from gui.items.mark_item import MarkStyle, paint_mark
 from gui.items.region_item import RegionPart, hit_region, paint_region, region_name, region_rect
 from gui.items.saliency_item import SaliencyItem
-from gui.items.style import CanvasColours, draw_handle, draw_line, draw_text
+from gui.items.style import CanvasColours, draw_handle, draw_line, draw_path
 from gui.measure import Measure, Point
 from gui.overlay import MapState, OverlayState
 from gui.tools import (
@@ -845,8 +845,7 @@ class RadiographView(QWidget):
         if pointer is not None and self._image is not None:
             hud.paint_cursor_value(painter, self._pointer_text(self._image, *pointer), port, font, colours)
         if self._tool not in (Tool.SELECT, Tool.PAN):
-            box = QRectF(hud.MARGIN, hud.MARGIN, port.view_width, 40)
-            draw_text(painter, box, Qt.AlignmentFlag.AlignLeft, self.hint, font, colours.faint)
+            hud.paint_hint(painter, self.hint, port, font, colours)
 
     def _pointer_text(self, image: ImageItem, x: float, y: float) -> str:
         value = image.value_at(x, y)
@@ -875,9 +874,7 @@ class RadiographView(QWidget):
         middle = QPointF(port.view_width / 2, port.view_height / 2)
         self._paint_map(painter, moved * QTransform.fromTranslate(at.x() - middle.x(), at.y() - middle.y()))
         painter.restore()
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(self._colours.text)
-        painter.drawEllipse(box)
+        draw_path(painter, circle, self._colours.text, 2.0)
 
     # Inner workings
 

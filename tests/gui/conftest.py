@@ -1,0 +1,129 @@
+"""Fixtures for tests of the canvas: a shown view that is driven with real mouse and key events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from gui.annotations import AnnotationModel
+from gui.views.radiograph_view import RadiographView
+from imaging.geometry import HipRegion
+from imaging.radiograph import Radiograph, Side, SpacingSource, View, Window
+from inference.prediction import SaliencyMap
+
+Point = tuple[float, float]
+ROWS, COLS = 400, 300
+
+
+def _radiograph(
+    side: Side = Side.RIGHT,
+    view: View = View.AP,
+    spacing_mm: tuple[float, float] | None = (0.2, 0.2),
+    source: SpacingSource = SpacingSource.DETECTOR,
+    rows: int = ROWS,
+    cols: int = COLS,
+) -> Radiograph:
+    """A grey value tells its place: column + 1000 * row's hundreds is not needed, a ramp along x and y is."""
+    y, x = np.mgrid[0:rows, 0:cols]
+    pixels = (x + y).astype(np.float32)
+    return Radiograph(
+        pixels,
+        (Window(350, 700, "first"), Window(100, 200, "second")),
+        sha256="0" * 64,
+        path=Path("ramp"),
+        bits=12,
+        spacing_mm=spacing_mm,
+        spacing_source=source,
+        side=side,
+        view=view,
+    )
+
+
+class Canvas:
+    """A view, and hands: everything is given in image pixels and reaches the widget as Qt events."""
+
+    def __init__(self) -> None:
+        self.view = RadiographView()
+
+    @property
+    def model(self) -> AnnotationModel:
+        return self.view.annotations
+
+    def at(self, point: Point) -> QPoint:
+        return self.view.view_point(*point).toPoint()
+
+    def click(
+        self,
+        point: Point,
+        button: Qt.MouseButton = Qt.MouseButton.LeftButton,
+        modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
+        QTest.mouseMove(self.view, self.at(point))
+        QTest.mouseClick(self.view, button, modifiers, self.at(point))
+
+    def double_click(self, point: Point) -> None:
+        """As a hand does it: a click, then the double click."""
+        self.click(point)
+        QTest.mouseDClick(self.view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, self.at(point))
+
+    def drag(
+        self,
+        points: Sequence[Point],
+        button: Qt.MouseButton = Qt.MouseButton.LeftButton,
+        modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+        *,
+        release: bool = True,
+    ) -> None:
+        # View positions are taken at the start: panning moves the image under the pointer.
+        path = [self.at(point) for point in points]
+        QTest.mousePress(self.view, button, modifiers, path[0])
+        for start, end in zip(path[:-1], path[1:], strict=True):
+            for step in range(1, 6):
+                QTest.mouseMove(self.view, start + (end - start) * step / 5)
+        if release:
+            QTest.mouseRelease(self.view, button, modifiers, path[-1])
+
+    def key(self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        QTest.keyClick(self.view, key, modifiers)
+
+    def grab(self) -> np.ndarray:
+        """What is on screen, (rows, cols, 3) RGB."""
+        image = self.view.grab().toImage()
+        raw = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+        return raw[:, : image.width() * 4].reshape(image.height(), image.width(), 4)[..., 2::-1].copy()
+
+
+@pytest.fixture
+def make_radiograph() -> Callable[..., Radiograph]:
+    return _radiograph
+
+
+@pytest.fixture
+def canvas(qtbot, qapp: QApplication) -> Iterator[Canvas]:
+    """800 x 600 on a synthetic right hip of 400 rows x 300 columns at 0.2 mm, fitted."""
+    canvas = Canvas()
+    qtbot.addWidget(canvas.view)
+    canvas.view.resize(800, 600)
+    canvas.view.set_radiograph(_radiograph())
+    canvas.view.show()
+    canvas.view.setFocus()
+    yield canvas
+
+
+@pytest.fixture
+def saliency() -> SaliencyMap:
+    """A single bright cell in the middle of a 200 px square."""
+    values = np.zeros((7, 7), np.float32)
+    values[3, 3] = 1.0
+    return SaliencyMap(values, HipRegion(50, 100, 200, 200, Side.RIGHT, True), (0.1, 0.8), "Grad-CAM")
+
+
+def near(point: QPointF | Point, expected: Point, tolerance: float = 1.0) -> bool:
+    x, y = (point.x(), point.y()) if isinstance(point, QPointF) else point
+    return abs(x - expected[0]) <= tolerance and abs(y - expected[1]) <= tolerance
