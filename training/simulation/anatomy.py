@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from training.simulation.canvas import Canvas, Field, Points, half_depth, path_length, polyline_distance, smooth_path
 from training.simulation.physics import Paths
@@ -91,9 +90,10 @@ def _flesh(x: Field, y: Field, patient: Patient, shrink: float) -> Field:
     thigh = _section(
         from_midline, center, np.maximum(half, 15.0), patient.thigh_depth_mm + 0.6 * patient.fat_mm - 0.9 * shrink, 2.2
     )
-    low = 62 + 8 * patient.shape[0]
-    blend = _smoothstep(low, low + 75, y)
-    return torso * (1 - blend) + thigh * blend
+    # The trunk thins out over a hand's breadth while the thigh emerges from it.
+    low = 25 + 10 * patient.shape[0]
+    leaving, coming = 1 - _smoothstep(low, low + 135, y), _smoothstep(low - 110, low + 70, y)
+    return ((torso * leaving) ** 3 + (thigh * coming) ** 3) ** (1 / 3)
 
 
 def add_soft_tissue(paths: Paths, patient: Patient, rng: np.random.Generator) -> None:
@@ -279,10 +279,10 @@ def add_pelvis(paths: Paths, patient: Patient, rng: np.random.Generator, socket_
     paths.insert("bone", shell * 0.9 + mineral)
     marrow = np.maximum(spongy - mineral, 0.0) * 0.6
     paths.insert("fat", np.minimum(marrow, np.maximum(paths["soft"], 0)))
-    _add_pelvic_lines(paths, canvas, patient, rng, socket_mm is not None)
+    add_pelvic_lines(paths, canvas, patient, rng, socket_mm is not None)
 
 
-def _add_pelvic_lines(paths: Paths, canvas: Canvas, patient: Patient, rng: np.random.Generator, native: bool) -> None:
+def add_pelvic_lines(paths: Paths, canvas: Canvas, patient: Patient, rng: np.random.Generator, native: bool) -> None:
     """Cortices seen edge on: iliopectineal and ilioischial lines, teardrop, rims, sourcil."""
     lines = [
         ([(-48, -86), (-36, -56), (-31, -30), (-33, -6), (-44, 6), (-62, 16), (-78, 24)], 6.0, 1.0),
@@ -479,7 +479,3 @@ def add_native_head(paths: Paths, canvas: Canvas, patient: Patient, rng: np.rand
     density = patient.bone_density * 0.8 * core * (1 + 0.16 * patient.trabecular_contrast * texture)
     existing = 0.55  # part of the ball has been counted with the neck's silhouette
     view.insert("bone", 2 * (outer - inner) * 0.5 + 2 * inner * density * (1 - existing))
-
-
-def upscale(field: Field, rows: int, cols: int) -> Field:
-    return np.array(Image.fromarray(field).resize((cols, rows), Image.Resampling.BICUBIC), dtype=np.float32)

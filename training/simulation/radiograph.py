@@ -133,8 +133,8 @@ def frame_single(
     reach = 26.0 * patient.size + 5
     top = -reach - (rng.uniform(-3, 14) if tight else rng.uniform(8, 70))
     bottom = bottom_mm + (rng.uniform(8, 40) if tight else rng.uniform(15, 90))
-    medial = -reach - (rng.uniform(-3, 25) if tight else rng.uniform(10, 70))
-    lateral = patient.shaft_x_mm + 24 + (rng.uniform(4, 30) if tight else rng.uniform(15, 80))
+    medial = -reach - (rng.uniform(-3, 40) if tight else rng.uniform(15, 85))
+    lateral = patient.shaft_x_mm + 26 + (rng.uniform(4, 40) if tight else rng.uniform(20, 95))
     rotation = float(np.clip(rng.normal(0, 3.5), -10, 10))
     squash = float(np.exp(rng.normal(0, 0.14))) if rng.random() < 0.4 else 1.0
     return make_frame(rng, (medial, top), (lateral, bottom), design.side, rotation, squash, options)
@@ -378,8 +378,8 @@ def background(
     opposite = mirrored(canvas, patient)
     bones = stream("pelvis")
     first, second = bones.spawn(2)
-    anatomy.add_pelvis(_on(paths, canvas), patient, first, socket[0])
-    anatomy.add_pelvis(_on(paths, opposite), patient, second, socket[1])
+    anatomy.add_pelvis(on(paths, canvas), patient, first, socket[0])
+    anatomy.add_pelvis(on(paths, opposite), patient, second, socket[1])
     anatomy.add_sacrum(paths, patient, stream("sacrum"))
     anatomy.add_gas(paths, patient, stream("gas"))
 
@@ -389,7 +389,7 @@ def mirrored(canvas: Canvas, patient: anatomy.Patient) -> Canvas:
     return canvas.framed(mirror=True, shift=(2.0 * patient.midline_mm, 0.0))
 
 
-def _on(paths: physics.Paths, canvas: Canvas) -> physics.Paths:
+def on(paths: physics.Paths, canvas: Canvas) -> physics.Paths:
     other = physics.Paths.__new__(physics.Paths)
     other.canvas, other.stack = canvas, paths.stack
     return other
@@ -414,7 +414,7 @@ def _render(
         name = "main" if number == 0 else "other"
         hip_canvas = canvas if number == 0 else mirrored(canvas, patient)
         plans = draw_plans(stream, options, design, name, emphasis) if design.replaced else None
-        drawn.append(draw_hip(_on(paths, hip_canvas), hip_canvas, patient, design, plans, stream, name))
+        drawn.append(draw_hip(on(paths, hip_canvas), hip_canvas, patient, design, plans, stream, name))
     grey, look, nuisance = expose(
         paths, frame, options, stream, [hip_band(hip, frame) for hip in drawn], drawn[0].design.side, patient
     )
