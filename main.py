@@ -1,13 +1,94 @@
-"""Lucency: a reading assistant for total hip replacements. Arguments, logging, wiring."""
+"""Lucency: a reading assistant for total hip replacements. Arguments, logging, wiring.
+
+    main.py [FILES…]                      open the window
+    main.py --screenshot OUT.png [FILES…] save the window as a picture once the diagnosis is there
+    main.py predict PATH…                 the CNN without a window
+
+The top of this file imports next to nothing: worker processes run it too when they start.
+"""
 
 from __future__ import annotations
 
+import argparse
+import multiprocessing
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(getattr(sys, "_MEIPASS", Path(__file__).resolve().parent))
+COMMANDS = ("predict",)
+PICTURE_FILE = "lucency-window.png"
 
 
-def main() -> int:
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] and given[0] in COMMANDS:
+        return _run_command(given)
+    return _run_window(_window_arguments(given))
+
+
+def _window_arguments(given: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="lucency",
+        description="Open radiographs of total hip replacements beside a CNN's diagnosis. For research use only.",
+        epilog="Commands: predict PATH… (the CNN without a window; see predict --help)",
+    )
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="radiographs, folders, ZIP archives")
+    parser.add_argument("--sample", action="store_true", help="open the simulated samples that come with the program")
+    parser.add_argument(
+        "--screenshot", type=Path, metavar="OUT.png", help="wait for the diagnosis, save the window, exit"
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="where settings, the record, drafts and logs live")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    return parser.parse_args(given)
+
+
+def _run_window(options: argparse.Namespace) -> int:
+    if options.version:
+        from gui.version import app_version
+
+        print(f"Lucency {app_version(ROOT)}")
+        return 0
+    picture: Path | None = options.screenshot
+    if picture is None and _has_no_display():
+        picture = Path(PICTURE_FILE)
+        print(f"There is no display: reading offscreen and saving the window as {picture}.")
+    if picture is not None:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    # The decoder's process starts while this one imports Qt.
+    from imaging.worker import decode_worker
+
+    decoder = decode_worker()
+    decoder.warm_up()
+    from gui.start import run
+
+    return run(
+        ROOT,
+        list(options.files),
+        sample=options.sample,
+        picture=picture,
+        data_folder=options.data,
+        decoder=decoder,
+    )
+
+
+def _has_no_display() -> bool:
+    """On Linux without X or Wayland, and no other platform of Qt asked for."""
+    return sys.platform.startswith("linux") and not any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    )
+
+
+def _run_command(given: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="lucency")
+    commands = parser.add_subparsers(dest="command", required=True)
+    from inference import batch
+
+    batch.add_arguments(commands.add_parser("predict", help="read radiographs with the CNN; JSON Lines out"))
+    return batch.run(parser.parse_args(given), ROOT / "resources" / "models")
 
 
 if __name__ == "__main__":
+    multiprocessing.freeze_support()  # a frozen program's workers start here and never come back
     sys.exit(main())

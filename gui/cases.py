@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from imaging.geometry import HipRegion
 if TYPE_CHECKING:
     from gui.jobs import Job
     from imaging.sources import Source
-    from inference.prediction import Prediction
+    from inference.prediction import Prediction, SaliencyMap
     from study.model import Reading
 
 
@@ -44,6 +45,7 @@ class CaseItem:
     """One row of the case list: a radiograph."""
 
     source: Source
+    name: str = ""
     state: CaseState = CaseState.UNREAD
     error: str = ""  # a sentence, when the state is ERROR
     sha256: str = ""  # known once it was opened
@@ -52,7 +54,7 @@ class CaseItem:
 
     @property
     def label(self) -> str:
-        return self.source.label
+        return self.name or self.source.label
 
 
 @dataclass(eq=False)
@@ -64,11 +66,15 @@ class Hip:
     viewing: ViewingClock = field(default_factory=ViewingClock)
     cnn_seen: bool = False
     prediction: Prediction | None = None
+    other_map: SaliencyMap | None = None  # of an advanced method that was asked for
     job: Job | None = None  # the CNN at work on this region
     failure: tuple[str, str] | None = None  # sentence, details
     cancelled: bool = False
     reading: Reading | None = None  # the first answer, recorded
     final: Reading | None = None  # the latest correction or revision of it
+    saving: bool = False  # the store has not acknowledged it yet
+    recorded_at: datetime | None = None  # local time
+    editing: bool = False  # a recorded answer is being revised or corrected
 
     @property
     def recorded(self) -> Reading | None:

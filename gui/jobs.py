@@ -12,6 +12,9 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from gui import tasks
 from imaging.radiograph import RadiographError
+from imaging.reader import read_radiograph, read_thumbnail
+from inference import worker as inference_worker
+from inference.prediction import InferenceError
 
 if TYPE_CHECKING:
     from imaging.geometry import HipRegion
@@ -33,7 +36,14 @@ class Job(QObject):
     ended = Signal()  # exactly once, whatever happened
 
     def __init__(
-        self, title: str, future: Future[Any], worker: SupervisedWorker, jobs: Jobs, *, impatient: bool
+        self,
+        title: str,
+        future: Future[Any],
+        worker: SupervisedWorker,
+        jobs: Jobs,
+        *,
+        impatient: bool,
+        foreground: bool,
     ) -> None:
         """`impatient`: once abandoned, it is killed rather than waited for."""
         super().__init__(jobs)
@@ -41,6 +51,7 @@ class Job(QObject):
         self._jobs = jobs
         self._impatient = impatient
         self._abandoned = False
+        self.is_foreground = foreground  # somebody waits for it
         self.is_slow = False
         self.is_over = False
         self._cancelled = False
@@ -84,7 +95,7 @@ class Job(QObject):
                 result = self._future.result(timeout=0)
             except CancelledError:
                 return
-            except RadiographError as error:
+            except (RadiographError, InferenceError) as error:
                 self.failed.emit(error.sentence, error.details)
             except Exception as error:  # a fault of the program inside the worker: said in words, details to copy
                 self.failed.emit("The program made an error while doing this.", f"{type(error).__name__}: {error}")
@@ -144,31 +155,40 @@ class Jobs(QObject):
         return self._submit("Looking for radiographs", worker, tasks.list_sources, list(paths), limit_s=SCAN_LIMIT_S)
 
     def decode(self, source: Source, frame: int = 0) -> Job:
-        return self._submit(f"Opening {source.label}", self._decoder, tasks.read, source, frame)
+        return self._submit(f"Opening {source.label}", self._decoder, read_radiograph, source, frame)
 
     def prefetch(self, source: Source) -> Job:
-        return self._submit("Reading ahead", self._background_worker(), tasks.read, source, 0)
+        return self._submit("Reading ahead", self._background_worker(), read_radiograph, source, 0, foreground=False)
 
     def thumbnail(self, source: Source, size_px: int) -> Job:
         return self._submit(
             "Drawing thumbnails",
             self._background_worker(),
-            tasks.thumbnail,
+            read_thumbnail,
             source,
             size_px,
             limit_s=THUMBNAIL_LIMIT_S,
+            foreground=False,
         )
 
     def assess(self, radiograph: Radiograph, region: HipRegion | None) -> Job:
         """One forward pass over the region, or over every hip that the CNN finds when it is None."""
         if self._engine is None:
             raise RuntimeError("No CNN is loaded.")
-        return self._submit("The CNN is reading", self._engine, tasks.assess, radiograph, region)
+        return self._submit("The CNN is reading", self._engine, inference_worker.assess, radiograph, region)
 
     def advanced_map(self, radiograph: Radiograph, region: HipRegion, method: str) -> Job:
         if self._engine is None:
             raise RuntimeError("No CNN is loaded.")
-        return self._submit(f"Computing {method}", self._engine, tasks.advanced_map, radiograph, region, method)
+        return self._submit(
+            f"Computing {method}", self._engine, inference_worker.advanced_map, radiograph, region, method
+        )
+
+    def describe_engine(self) -> Job:
+        """The result is an inference.worker.EngineDescription, once the engine has started."""
+        if self._engine is None:
+            raise RuntimeError("No CNN is loaded.")
+        return self._submit("Starting the CNN", self._engine, inference_worker.describe, foreground=False)
 
     def replace_engine(self, engine: SupervisedWorker | None) -> None:
         """Another model or device was chosen in the settings."""
@@ -190,10 +210,16 @@ class Jobs(QObject):
         return self._background
 
     def _submit(
-        self, title: str, worker: SupervisedWorker, task: Callable[..., Any], *args: Any, limit_s: float | None = None
+        self,
+        title: str,
+        worker: SupervisedWorker,
+        task: Callable[..., Any],
+        *args: Any,
+        limit_s: float | None = None,
+        foreground: bool = True,
     ) -> Job:
         future = worker.submit(task, *args, time_limit_s=limit_s)
-        job = Job(title, future, worker, self, impatient=worker is self._decoder)
+        job = Job(title, future, worker, self, impatient=worker is self._decoder, foreground=foreground)
         self._running.append(job)
         job.slow.connect(self.changed)
         future.add_done_callback(lambda _future: self._announce(job))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.cases import CaseItem, CaseState
+from imaging.reader import thumbnail
 
 if TYPE_CHECKING:
     from gui.jobs import Job, Jobs
@@ -58,14 +60,20 @@ class CaseLibrary(QObject):
     def opening(self) -> Job | None:
         return self._opening
 
-    def add(self, sources: Sequence[Source], *, open_first: bool = True) -> None:
-        """Append radiographs to the list (those already in it are only selected) and open the first of them."""
+    def add(
+        self, sources: Sequence[Source], *, open_first: bool = True, names: Mapping[Path, str] | None = None
+    ) -> None:
+        """Append radiographs to the list (those already in it are only selected) and open the first of them.
+
+        `names`: what to call some files instead of their file names.
+        """
+        names = names or {}
         rows = {item.source: row for row, item in enumerate(self._cases)}
         first: int | None = None
         for source in sources:
             if source not in rows:
                 rows[source] = len(self._cases)
-                self._cases.append(CaseItem(source))
+                self._cases.append(CaseItem(source, name=names.get(source.path, "")))
             if first is None:
                 first = rows[source]
         self.cases_changed.emit()
@@ -144,7 +152,13 @@ class CaseLibrary(QObject):
             item.state = CaseState.UNREAD
         self._announce(item)
         self.opened.emit(item, radiograph)
-        QTimer.singleShot(0, self._prefetch_next)
+        QTimer.singleShot(0, lambda: self._after_opening(item, radiograph))
+
+    def _after_opening(self, item: CaseItem, radiograph: Radiograph) -> None:
+        """Once the radiograph is painted."""
+        if item.thumbnail is None:
+            self._on_thumbnail(item, thumbnail(radiograph, THUMBNAIL_PX))
+        self._prefetch_next()
 
     def _on_failed(self, job: Job, item: CaseItem, sentence: str, details: str) -> None:
         item.state, item.error = CaseState.ERROR, sentence

@@ -10,6 +10,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,7 +25,7 @@ from gui.library import CaseLibrary
 from gui.viewing import ViewingClock
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph, Side, SpacingSource
-from inference.prediction import Decision, Prediction
+from inference.prediction import Decision, Prediction, SaliencyMap
 from study.events import Correction, EventKind, ReadingSubmitted
 from study.model import (
     Annotation,
@@ -78,6 +79,7 @@ class ReadingController(QObject):
     hips_changed = Signal()  # regions were proposed, moved, added
     hip_changed = Signal(int)  # another hip is the current one
     answer_replaced = Signal()  # the form must show `answer` (another hip, a restored draft)
+    form_state_changed = Signal()  # recorded, being saved, open again
     diagnosis_changed = Signal()  # what may be shown of the CNN
     mode_changed = Signal()
     recorded = Signal(object)  # a person's Reading that the store has acknowledged
@@ -215,6 +217,22 @@ class ReadingController(QObject):
         return [hip.prediction for hip in self._hips if hip.prediction is not None and self._may_show(hip)]
 
     @property
+    def visible_maps(self) -> list[SaliencyMap]:
+        """Of every hip whose CNN answer may be shown: the map that was asked for, else the score's own."""
+        maps = [
+            hip.other_map or (hip.prediction.saliency if hip.prediction is not None else None)
+            for hip in self._hips
+            if self._may_show(hip)
+        ]
+        return [saliency for saliency in maps if saliency is not None]
+
+    def show_other_map(self, hip: Hip, saliency: SaliencyMap | None) -> None:
+        """A map of an advanced method in the place of the score's own; None brings that back."""
+        if hip in self._hips:
+            hip.other_map = saliency
+            self.diagnosis_changed.emit()
+
+    @property
     def failure(self) -> tuple[str, str] | None:
         """Why the CNN said nothing: sentence, details."""
         return self._proposal_failure or (self.hip.failure if self.hip else None)
@@ -275,7 +293,7 @@ class ReadingController(QObject):
         if hip.job is not None:
             hip.job.abandon()
             hip.job = None
-        hip.prediction, hip.failure, hip.cancelled = None, None, False
+        hip.prediction, hip.other_map, hip.failure, hip.cancelled = None, None, None, False
         self.hips_changed.emit()
         self._announce_diagnosis()
         self._autosave.touch()
@@ -293,6 +311,20 @@ class ReadingController(QObject):
         self._proposal_failure = None
         for hip in self._hips:
             hip.failure, hip.cancelled = None, False
+        self._reassess_moved()
+        self._announce_diagnosis()
+
+    def forget_predictions(self) -> None:
+        """Another network or device: what is on screen is read again; what was recorded stays."""
+        self._predictions.clear()
+        for hip in self._hips:
+            if hip.job is not None:
+                hip.job.abandon()
+            hip.job = hip.prediction = hip.other_map = hip.failure = None
+            hip.cancelled = False
+        if self._proposing is not None and self._radiograph is not None and not self._hips:
+            self._proposing.abandon()
+            self._propose()
         self._reassess_moved()
         self._announce_diagnosis()
 
@@ -364,10 +396,19 @@ class ReadingController(QObject):
             hip.reading = reading
         else:
             hip.final = reading
+        hip.saving, hip.editing = True, False
         self._record_algorithm(hip)
         self._update_case_state()
         self._announce_diagnosis()
+        self.form_state_changed.emit()
         return reading
+
+    def begin_revision(self) -> None:
+        """Open a recorded answer again: to revise it with the CNN in view, or to correct it."""
+        hip = self.hip
+        if hip is not None and hip.recorded is not None and not hip.saving:
+            hip.editing = True
+            self.form_state_changed.emit()
 
     def _compose(self, hip: Hip) -> Reading:
         radiograph = self._radiograph
@@ -434,12 +475,19 @@ class ReadingController(QObject):
         if error is not None:
             log.error("A reading could not be recorded: %s", type(error).__name__)
             if undo is not None:
-                hip, hip.reading, hip.final = undo
+                hip = undo[0]
+                hip.reading, hip.final = undo[1:]
+                hip.saving = False
             self._update_case_state()
             self._announce_diagnosis()
+            self.form_state_changed.emit()
             self.record_failed.emit("The reading could not be recorded; it is kept as a draft.", str(error))
             return
+        if undo is not None:
+            undo[0].saving = False
+            undo[0].recorded_at = datetime.fromisoformat(future.result().utc).astimezone()
         self.learn_readings([reading])
+        self.form_state_changed.emit()
         if reading.reader.kind is ReaderKind.HUMAN:
             key = (reading.case.image_sha256, reading.case.frame)
             if self._radiograph is None or key != (self._radiograph.sha256, self._radiograph.frame):

@@ -1,0 +1,247 @@
+"""The program with its window: makes the parts, hands them to each other, ends them in the right order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QUndoStack
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
+
+from gui import theme
+from gui.annotations import AnnotationModel
+from gui.jobs import Jobs
+from gui.library import CaseLibrary
+from gui.main_window import MainWindow
+from gui.overlay import OverlayState
+from gui.preferences import Preferences
+from gui.reading import ReadingController
+from gui.version import app_version
+from gui.views.welcome import find_samples
+from imaging.worker import SupervisedWorker, decode_worker
+from inference import worker as inference_worker
+from inference.model_bundle import BundleError, ModelCard, find_bundles, load_bundle
+from study.model import Reader, Reading
+from study.store import StudyStore
+
+log = logging.getLogger(__name__)
+RECORD_FILE = "record.sqlite"
+DEFAULT_READER = "reader"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things lie. The core is handed paths; only this and `main` know the folders."""
+
+    root: Path  # of the program: holds resources/
+
+    @property
+    def samples(self) -> Path:
+        return self.root / "resources" / "samples"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "resources" / "models"
+
+
+class Program(QObject):
+    """One window, its workers and its record."""
+
+    model_changed = Signal()
+    _history_read = Signal(object)  # list of readings, from the store's thread
+
+    def __init__(
+        self,
+        places: Places,
+        preferences: Preferences,
+        *,
+        decoder: SupervisedWorker | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.places = places
+        self.preferences = preferences
+        self.version = app_version(places.root)
+        self.store = StudyStore(preferences.data_folder / RECORD_FILE, self.version)
+        self.card: ModelCard | None = None
+        self.engine: inference_worker.EngineDescription | None = None
+        self._bundle_folder = self._choose_bundle()
+        engine = self._make_engine()
+        self.jobs = Jobs(decoder if decoder is not None else decode_worker(), decode_worker, engine, self)
+        self.library = CaseLibrary(self.jobs, self)
+        self.undo_stack = QUndoStack(self)
+        self.marks = AnnotationModel(self.undo_stack, self)
+        self.overlay = OverlayState(self)
+        preferences.data_folder.mkdir(parents=True, exist_ok=True)
+        self.controller = ReadingController(
+            self.jobs,
+            self.library,
+            self.store,
+            self.marks,
+            reader=self._reader,
+            app_version=self.version,
+            parent=self,
+        )
+        self.window = MainWindow(
+            self.jobs,
+            self.library,
+            self.controller,
+            self.marks,
+            self.undo_stack,
+            self.overlay,
+            preferences,
+            find_samples(places.samples),
+        )
+        self._dialogs: dict[str, QWidget] = {}
+        self._closed = False
+        self.window.set_model(self.card)
+        self.window.painted.connect(self._after_first_paint)
+        self.window.dialog_asked.connect(self.show_dialog)
+        self.window.closed.connect(self.close)
+        preferences.changed.connect(self._on_preference)
+        self._history_read.connect(self._learn_readings)
+
+    # -- the CNN ----------------------------------------------------------------------------------
+
+    def _choose_bundle(self) -> Path | None:
+        """The network that the settings name, else the last one by name; None when there is none that can be used."""
+        folders = [*find_bundles(self.places.models), *find_bundles(self.preferences.data_folder / "models")]
+        cards: list[tuple[Path, ModelCard]] = []
+        for folder in folders:
+            try:
+                # The worker verifies hashes and replays the reference before it answers anything.
+                cards.append((folder, load_bundle(folder, verify=False).card))
+            except BundleError as error:
+                log.warning("A model was left out: %s", error.sentence)
+        if not cards:
+            self.card = None
+            return None
+        named = [entry for entry in cards if entry[1].id == self.preferences.model_id]
+        folder, self.card = (named or cards)[-1]
+        return folder
+
+    def _make_engine(self) -> SupervisedWorker | None:
+        if self._bundle_folder is None:
+            return None
+        return SupervisedWorker(
+            "inference",
+            initializer=inference_worker.start,
+            initargs=(self._bundle_folder, self.preferences.device.value),
+        )
+
+    def _replace_engine(self) -> None:
+        self._bundle_folder = self._choose_bundle()
+        self.engine = None
+        self.jobs.replace_engine(self._make_engine())
+        self.window.set_model(self.card)
+        self.controller.forget_predictions()
+        self._describe_engine()
+
+    def _describe_engine(self) -> None:
+        if not self.jobs.has_engine:
+            return
+        job = self.jobs.describe_engine()
+        job.done.connect(self._on_engine)
+        job.failed.connect(self.window.show_problem)
+
+    def _on_engine(self, description: inference_worker.EngineDescription) -> None:
+        self.engine = description
+        self.window.set_model(self.card, description)
+        self.model_changed.emit()
+
+    # -- after the start --------------------------------------------------------------------------
+
+    def _after_first_paint(self) -> None:
+        """What nobody waits for: the engine warms up, earlier readings are looked through."""
+        self._describe_engine()
+        QTimer.singleShot(300, self._read_history)
+        if not self.library.cases:
+            self.window.welcome.load_thumbnails(self._sample_thumbnail)
+        for sentence in self.preferences.problems:
+            self.window.show_problem(sentence)
+
+    def _sample_thumbnail(self, path: Path) -> Any:
+        from gui.library import THUMBNAIL_PX
+        from imaging.sources import Source
+
+        return self.jobs.thumbnail(Source(path), THUMBNAIL_PX)
+
+    def _read_history(self) -> None:
+        if self._closed:
+            return
+        from study.record import fold
+
+        def on_read(future: Any) -> None:
+            """In the store's thread."""
+            if future.cancelled() or future.exception() is not None:
+                return
+            history = future.result()
+            self._history_read.emit([item.reading for item in fold(history.events, history.problems).readings])
+
+        self.store.read().add_done_callback(on_read)
+
+    def _learn_readings(self, readings: list[Reading]) -> None:
+        self.controller.learn_readings(readings)
+        self.window.welcome.show_drafts(len(self.store.drafts()))
+
+    def _reader(self) -> Reader:
+        preferences = self.preferences
+        return Reader(id=preferences.reader_name or DEFAULT_READER, experience=preferences.reader_experience)
+
+    def _on_preference(self, name: str) -> None:
+        if name in ("theme", "font_scale_percent"):
+            application = QApplication.instance()
+            assert isinstance(application, QApplication)
+            theme.apply_theme(application, self.preferences)
+        elif name in ("device", "model_id"):
+            self._replace_engine()
+
+    # -- dialogs ----------------------------------------------------------------------------------
+
+    def show_dialog(self, name: str) -> None:
+        """Open a dialog, or bring the open one to the front. Their modules are imported here, not at start."""
+        shown = self._dialogs.get(name)
+        if shown is not None:
+            shown.show()
+            shown.raise_()
+            shown.activateWindow()
+            return
+        maker: Callable[[], QWidget] = getattr(self, f"_make_{name}")
+        dialog = maker()
+        self._dialogs[name] = dialog
+        if isinstance(dialog, QDialog):
+            dialog.finished.connect(lambda _result: self._dialogs.pop(name, None))
+        dialog.show()
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def open(self, paths: Sequence[Path], *, sample: int | None = None) -> None:
+        if sample is not None:
+            self.window.open_samples(sample)
+        self.window.open_paths(list(paths))
+
+    def close(self) -> None:
+        """Workers first, then the record: what was acknowledged is on disk, what was entered is in a draft."""
+        if self._closed:
+            return
+        self._closed = True
+        self.controller.flush()
+        for dialog in list(self._dialogs.values()):
+            dialog.close()
+        self.preferences.flush()
+        self.jobs.shutdown()
+        self.store.close()
+
+
+def make_application(arguments: list[str]) -> QApplication:
+    """The QApplication with the program's names; theme and fonts are applied by the caller's preferences."""
+    application = QApplication.instance() or QApplication(arguments)
+    assert isinstance(application, QApplication)
+    application.setApplicationName("Lucency")
+    application.setApplicationDisplayName("")
+    application.setDesktopFileName("lucency")
+    return application

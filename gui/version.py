@@ -1,0 +1,16 @@
+"""The version of this program."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import tomllib
+from pathlib import Path
+
+
+def app_version(root: Path) -> str:
+    """From pyproject.toml, which travels with the program; `root` is its folder."""
+    try:
+        with (root / "pyproject.toml").open("rb") as stream:
+            return str(tomllib.load(stream)["project"]["version"])
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
+        return importlib.metadata.version("lucency")

@@ -1,0 +1,176 @@
+"""What the window shows before anything is open: samples, where to drop files, what was left unfinished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui import icons
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from gui.jobs import Job
+
+TILE_PX = 132
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A simulated radiograph that comes with the program. Its title never says what the answer is."""
+
+    path: Path
+    title: str
+
+
+def find_samples(folder: Path) -> list[Sample]:
+    """The samples in `folder`, in the order of its index (samples.json: [{file, title}]), else by name."""
+    index = folder / "samples.json"
+    if index.is_file():
+        entries = msgspec.json.decode(index.read_bytes(), type=list[dict[str, str]])
+        return [
+            Sample(folder / entry["file"], entry["title"]) for entry in entries if (folder / entry["file"]).is_file()
+        ]
+    files = sorted(folder.glob("*.dcm")) if folder.is_dir() else []
+    return [Sample(file, f"Sample {number}") for number, file in enumerate(files, start=1)]
+
+
+class WelcomeView(QScrollArea):
+    open_files_asked = Signal()
+    open_folder_asked = Signal()
+    samples_asked = Signal(int)  # index of the sample to show first
+    drafts_asked = Signal()
+
+    def __init__(self, samples: Sequence[Sample], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._samples = samples
+        self._tiles: list[QToolButton] = []
+        self.setWidgetResizable(True)
+        content = QWidget()
+        self.setWidget(content)
+        outer = QHBoxLayout(content)
+        outer.addStretch(1)
+        column = QVBoxLayout()
+        column.setSpacing(14)
+        outer.addLayout(column, 8)
+        outer.addStretch(1)
+        column.addStretch(1)
+        title = QLabel("Lucency")
+        title.setStyleSheet(f"font-size: {2.2 * self.font().pointSizeF():.1f}pt; font-weight: 600;")
+        column.addWidget(title)
+        lead = QLabel(
+            "A reading assistant for loosening of total hip replacements. "
+            "A neural network and you read the same radiograph; both answers are kept."
+        )
+        lead.setWordWrap(True)
+        lead.setProperty("role", "muted")
+        column.addWidget(lead)
+        column.addWidget(self._build_drop_target())
+        self._drafts = QFrame()
+        self._drafts.setProperty("role", "card")
+        drafts_row = QHBoxLayout(self._drafts)
+        self._drafts_text = QLabel()
+        self._drafts_button = QPushButton("Continue")
+        self._drafts_button.clicked.connect(self.drafts_asked)
+        drafts_row.addWidget(self._drafts_text, 1)
+        drafts_row.addWidget(self._drafts_button)
+        self._drafts.hide()
+        column.addWidget(self._drafts)
+        if samples:
+            heading = QLabel("Samples: simulated radiographs, made by this project's own simulator")
+            heading.setProperty("role", "section")
+            column.addWidget(heading)
+            self._grid = QGridLayout()
+            self._grid.setSpacing(10)
+            column.addLayout(self._grid)
+            for index, sample in enumerate(samples):
+                self._tiles.append(self._tile(index, sample))
+            self._arrange()
+        column.addStretch(2)
+
+    def show_drafts(self, count: int) -> None:
+        """How many readings were left unfinished and can be opened again."""
+        self._drafts.setVisible(count > 0)
+        what = "One reading was" if count == 1 else f"{count} readings were"
+        self._drafts_text.setText(f"{what} left unfinished. Nothing of it is lost.")
+
+    def load_thumbnails(self, request: Callable[[Path], Job]) -> None:
+        """Draw the tiles' pictures, in a worker."""
+        for tile, sample in zip(self._tiles, self._samples, strict=True):
+            request(sample.path).done.connect(lambda pixels, tile=tile: _set_picture(tile, pixels))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._tiles:
+            self._arrange()
+
+    def _build_drop_target(self) -> QWidget:
+        target = QFrame()
+        target.setObjectName("drop-target")
+        target.setStyleSheet("QFrame#drop-target { border: 2px dashed palette(mid); border-radius: 10px; }")
+        row = QHBoxLayout(target)
+        row.setContentsMargins(22, 22, 22, 22)
+        row.setSpacing(16)
+        picture = QLabel()
+        picture.setPixmap(icons.pixmap("import", 40, "", self.devicePixelRatio()))
+        row.addWidget(picture)
+        words = QVBoxLayout()
+        first = QLabel("Drop radiographs here")
+        first.setProperty("role", "title")
+        second = QLabel("DICOM with or without an ending, PNG, JPEG, TIFF, BMP; folders, ZIP archives, DICOMDIR")
+        second.setProperty("role", "muted")
+        second.setWordWrap(True)
+        words.addWidget(first)
+        words.addWidget(second)
+        row.addLayout(words, 1)
+        for text, icon, signal, role in (
+            ("Open files …", "open", self.open_files_asked, "main"),
+            ("Open folder …", "folder", self.open_folder_asked, ""),
+        ):
+            button = QPushButton(text)
+            button.setProperty("role", role)
+            if not role:
+                icons.attach(button, icon)
+            button.clicked.connect(signal)
+            row.addWidget(button)
+        return target
+
+    def _tile(self, index: int, sample: Sample) -> QToolButton:
+        tile = QToolButton()
+        tile.setText(sample.title)
+        tile.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        tile.setIconSize(QSize(TILE_PX, TILE_PX))
+        tile.setIcon(icons.icon("hip"))
+        tile.setAccessibleName(f"Open sample: {sample.title}")
+        tile.clicked.connect(lambda: self.samples_asked.emit(index))
+        return tile
+
+    def _arrange(self) -> None:
+        width = max(tile.sizeHint().width() for tile in self._tiles) + self._grid.spacing()
+        columns = max(1, min(len(self._tiles), int(0.8 * self.viewport().width()) // width, 4))
+        for index, tile in enumerate(self._tiles):
+            self._grid.addWidget(tile, index // columns, index % columns)
+
+
+def _set_picture(tile: QToolButton, pixels: npt.NDArray[np.uint8]) -> None:
+    rows, cols = pixels.shape
+    image = QImage(pixels.tobytes(), cols, rows, cols, QImage.Format.Format_Grayscale8).copy()
+    tile.setIcon(QIcon(QPixmap.fromImage(image)))
