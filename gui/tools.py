@@ -186,7 +186,8 @@ class SelectTool(ToolBehaviour):
             self.view.select_region(index)
             return
         self._empty = True
-        self.view.annotations.clear_selection()
+        if not modifiers & Qt.KeyboardModifier.ShiftModifier:
+            self.view.annotations.clear_selection()
 
     def grabs(self, at: QPointF) -> bool:
         """Would a press here edit a selected mark or the head circle? Drawing tools then leave it to this one."""

@@ -72,11 +72,13 @@ def hit_handle(mark: Annotation, at: QPointF, to_view: QTransform) -> int | None
 
 
 def hit_body(mark: Annotation, at: QPointF, to_view: QTransform, *, inside: bool = False) -> bool:
-    """`inside`: the inner part of a polygon or ellipse counts too."""
+    """`inside`: the inner part of a polygon or ellipse counts too, as it always does for small ones."""
     outline = outline_path(mark, to_view)
-    if inside and mark.kind in (AnnotationKind.POLYGON, AnnotationKind.ELLIPSE) and outline.contains(at):
-        return True
     reach = GRAB_PX
+    box = outline.boundingRect()
+    tiny = max(box.width(), box.height()) < 3 * reach
+    if (inside or tiny) and mark.kind in _CLOSED and outline.contains(at):
+        return True
     if mark.kind is AnnotationKind.LUCENT_LINE:
         reach = max(reach, mark.width_px * _scale(to_view) / 2 + 2)
     if mark.kind is AnnotationKind.TEXT:
@@ -138,6 +140,7 @@ def mark_text(mark: Annotation, measure: Measure) -> str:
     return "\n".join(part for part in (mark.text, figures) if part)
 
 
+_CLOSED = frozenset({AnnotationKind.POLYGON, AnnotationKind.ELLIPSE, AnnotationKind.POINT, AnnotationKind.TEXT})
 _ALWAYS_LABELLED = frozenset({AnnotationKind.RULER, AnnotationKind.ANGLE, AnnotationKind.TEXT})
 
 

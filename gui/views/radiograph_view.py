@@ -145,7 +145,8 @@ class RadiographView(QWidget):
 
         Map, regions and head circle belong to the image before and go with it; the overlay's settings stay.
         """
-        self._cancel_everything()
+        self._drop_drawing()
+        self._overlay.set_peek(False)
         self._radiograph = radiograph
         self._image = ImageItem(grey_levels(radiograph)) if radiograph is not None else None
         self._saliency, self._regions, self._current_region = [], [], 0
@@ -168,8 +169,7 @@ class RadiographView(QWidget):
 
     def set_annotations(self, model: AnnotationModel) -> None:
         """The marks to show and edit. Panes that share a model share selection and undo."""
-        self._behaviour.cancel()
-        self._close_editor()
+        self._drop_drawing()
         self._model.changed.disconnect(self._marks_changed)
         self._model.selection_changed.disconnect(self._marks_changed)
         self._model = model
@@ -419,8 +419,7 @@ class RadiographView(QWidget):
     # Tools
 
     def set_tool(self, tool: Tool) -> None:
-        self._behaviour.cancel()
-        self._close_editor()
+        self._drop_drawing()
         self._tool = Tool(tool)
         self._behaviour = self._new_behaviour(self._tool)
         self._select.active_handle = None
@@ -900,10 +899,11 @@ class RadiographView(QWidget):
     def _marks_changed(self) -> None:
         self.update()
 
-    def _cancel_everything(self) -> None:
-        self._behaviour.cancel()
+    def _drop_drawing(self) -> None:
+        """Whatever the hand was in the middle of; the selection stays."""
+        if self._behaviour.busy:
+            self._behaviour.cancel()
         self._close_editor()
         self._pressed_with = None
         self._loupe_at = None
         self._select.active_handle = None
-        self._overlay.set_peek(False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -29,7 +30,7 @@ def _radiograph(
     rows: int = ROWS,
     cols: int = COLS,
 ) -> Radiograph:
-    """A grey value tells its place: column + 1000 * row's hundreds is not needed, a ramp along x and y is."""
+    """A ramp: the grey value at column x, row y is x + y."""
     y, x = np.mgrid[0:rows, 0:cols]
     pixels = (x + y).astype(np.float32)
     return Radiograph(
@@ -43,6 +44,13 @@ def _radiograph(
         side=side,
         view=view,
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The offscreen platform complains about every window with a smallest size; all else stays an error."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.qt_log_ignore("does not support propagateSizeHints", extend=True))
 
 
 class Canvas:
@@ -83,7 +91,7 @@ class Canvas:
         # View positions are taken at the start: panning moves the image under the pointer.
         path = [self.at(point) for point in points]
         QTest.mousePress(self.view, button, modifiers, path[0])
-        for start, end in zip(path[:-1], path[1:], strict=True):
+        for start, end in itertools.pairwise(path):
             for step in range(1, 6):
                 QTest.mouseMove(self.view, start + (end - start) * step / 5)
         if release:
@@ -105,7 +113,7 @@ def make_radiograph() -> Callable[..., Radiograph]:
 
 
 @pytest.fixture
-def canvas(qtbot, qapp: QApplication) -> Iterator[Canvas]:
+def canvas(qtbot, qapp: QApplication) -> Canvas:
     """800 x 600 on a synthetic right hip of 400 rows x 300 columns at 0.2 mm, fitted."""
     canvas = Canvas()
     qtbot.addWidget(canvas.view)
@@ -113,7 +121,7 @@ def canvas(qtbot, qapp: QApplication) -> Iterator[Canvas]:
     canvas.view.set_radiograph(_radiograph())
     canvas.view.show()
     canvas.view.setFocus()
-    yield canvas
+    return canvas
 
 
 @pytest.fixture
@@ -122,8 +130,3 @@ def saliency() -> SaliencyMap:
     values = np.zeros((7, 7), np.float32)
     values[3, 3] = 1.0
     return SaliencyMap(values, HipRegion(50, 100, 200, 200, Side.RIGHT, True), (0.1, 0.8), "Grad-CAM")
-
-
-def near(point: QPointF | Point, expected: Point, tolerance: float = 1.0) -> bool:
-    x, y = (point.x(), point.y()) if isinstance(point, QPointF) else point
-    return abs(x - expected[0]) <= tolerance and abs(y - expected[1]) <= tolerance
