@@ -7,7 +7,7 @@ The one state is an `Answer`; every edit makes a new one through an undo command
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QAction,
     QColor,
     QFocusEvent,
     QKeyEvent,
@@ -56,6 +55,17 @@ from imaging.radiograph import Side
 from imaging.zones import ZONES
 from study.model import Call, CaseKey, Reader, Reading, ReadingError, ReadingMode, ZoneFinding, check_reading
 
+# Keys that count while the keyboard is in the form; for the shortcut sheet.
+FORM_KEYS = (
+    ("1", "Loose"),
+    ("2", "Not loose"),
+    ("3", "Cannot tell"),
+    ("4", "Go to the score"),
+    ("5", "Go to the zones"),
+    ("6", "Go to the comment"),
+    ("Arrows, PgUp, PgDown", "Score up and down, in steps of 1 and 10"),
+    ("Ctrl+Return", "Record the reading"),
+)
 # Edits of one field within this time are one undo step.
 MERGE_S = 1.5
 COMMENT_LIMIT = 4000
@@ -113,7 +123,6 @@ class ReadingForm(QWidget):
         self._ask_reason = False  # "cannot be assessed" is chosen, its reason not yet
         self._build()
         self._connect()
-        self._make_actions()
         self._show()
         self.set_state(FormState.EDITABLE)
 
@@ -181,8 +190,6 @@ class ReadingForm(QWidget):
         self._state_icon = icon
         self.state_label.setText(text)
         self._show_state_icon()
-        for action in self.actions():
-            action.setEnabled(editable)
         self._show_problem()
 
     def set_undo_stack(self, stack: QUndoStack | None) -> None:
@@ -331,7 +338,7 @@ class ReadingForm(QWidget):
 
         self.scroll_area = FollowFocusScroll(self.body)
 
-        reader_caption = QLabel(self.tr("R&eader"))
+        reader_caption = QLabel(self.tr("Rea&der"))
         reader_caption.setProperty("role", "muted")
         self.reader_line = QLineEdit(placeholderText=self.tr("Name or initials"), maxLength=100)
         self.reader_line.setAccessibleName(self.tr("Reader's name or initials"))
@@ -341,7 +348,7 @@ class ReadingForm(QWidget):
         self.submit_button = QPushButton()
         self.submit_button.setProperty("role", "main")
         self.submit_button.setToolTip(self.tr("Lock this answer in the record (Ctrl+Enter)"))
-        self.revise_button = QPushButton(self.tr("Re&vise after seeing the CNN"))
+        self.revise_button = QPushButton(self.tr("Rev&ise after seeing the CNN"))
         self.revise_button.setToolTip(self.tr("The recorded answer stays; a second one is added"))
         footer = QGridLayout()
         footer.setContentsMargins(0, 0, 0, 0)
@@ -405,7 +412,7 @@ class ReadingForm(QWidget):
         part = QVBoxLayout(self.score_part)
         part.setContentsMargins(0, 4, 0, 0)
         part.setSpacing(2)
-        caption = QLabel(self.tr("Sc&ore for loosening"))
+        caption = QLabel(self.tr("&Score for loosening"))
         caption.setProperty("role", "section")
         self.score_spin = ScoreSpin()
         caption.setBuddy(self.score_spin)
@@ -456,14 +463,13 @@ class ReadingForm(QWidget):
         body.addWidget(self.zone_card)
 
     def _build_comment(self, body: QVBoxLayout) -> None:
-        caption = QLabel(self.tr("&Comment"))
+        caption = QLabel(self.tr("Comment"))
         caption.setProperty("role", "section")
         self.comment_edit = QPlainTextEdit(tabChangesFocus=True)
         self.comment_edit.setUndoRedoEnabled(False)  # its edits are on the window's undo stack
         self.comment_edit.setPlaceholderText(self.tr("No patient names, please: comments are exported"))
         self.comment_edit.setAccessibleName(self.tr("Comment"))
         self.comment_edit.setFixedHeight(5 * self.fontMetrics().height())
-        caption.setBuddy(self.comment_edit)
         body.addWidget(caption)
         body.addWidget(self.comment_edit)
 
@@ -497,31 +503,48 @@ class ReadingForm(QWidget):
         for turned in (self.score_spin, self.width_spin, self.reason_box):
             turned.installEventFilter(still)
 
-    def _make_actions(self) -> None:
-        """Named actions with default keys, for the shortcut sheet and for remapping by the window."""
-        for name, text, keys, slot in (
-            ("reading.loose", self.tr("Call it loose"), "1", lambda: self._set_call(Call.LOOSE)),
-            ("reading.not_loose", self.tr("Call it not loose"), "2", lambda: self._set_call(Call.NOT_LOOSE)),
-            ("reading.cannot_tell", self.tr("Cannot tell"), "3", lambda: self._set_call(Call.CANNOT_TELL)),
-            ("reading.score", self.tr("Go to the score"), "4", self._go_to_score),
-            ("reading.zones", self.tr("Go to the zones"), "5", self._go_to_zones),
-            ("reading.comment", self.tr("Go to the comment"), "6", self._go_to_comment),
-            ("reading.record", self.tr("Record the reading"), "Ctrl+Return", self.submit),
+    # Keys of the form, while the keyboard is in it
+
+    def event(self, event: QEvent) -> bool:
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and self._key_action(event) is not None
         ):
-            action = QAction(text, self)
-            action.setObjectName(name)
-            action.setShortcut(QKeySequence(keys))
-            action.triggered.connect(slot)
-            self.addAction(action)
+            event.accept()  # "1" is an answer here, whatever it does elsewhere in the window
+            return True
+        return super().event(event)
 
-    def _go_to_score(self) -> None:
-        self.score_slider.setFocus(Qt.FocusReason.ShortcutFocusReason)
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        act = self._key_action(event)
+        if act is None:
+            super().keyPressEvent(event)
+        else:
+            act()
 
-    def _go_to_zones(self) -> None:
-        self.schematic.setFocus(Qt.FocusReason.TabFocusReason)
-
-    def _go_to_comment(self) -> None:
-        self.comment_edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
+    def _key_action(self, event: QKeyEvent) -> Callable[[], None] | None:
+        if self._state not in (FormState.EDITABLE, FormState.REVISION):
+            return None
+        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if modifiers == Qt.KeyboardModifier.ControlModifier and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            # Not claimed from the window's shortcuts: a window has an action of its own for it.
+            return self.submit if event.type() == QEvent.Type.KeyPress else None
+        if modifiers:
+            return None
+        match event.key():
+            case Qt.Key.Key_1:
+                return lambda: self._set_call(Call.LOOSE)
+            case Qt.Key.Key_2:
+                return lambda: self._set_call(Call.NOT_LOOSE)
+            case Qt.Key.Key_3:
+                return lambda: self._set_call(Call.CANNOT_TELL)
+            case Qt.Key.Key_4:
+                return lambda: self.score_slider.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            case Qt.Key.Key_5:
+                return lambda: self.schematic.setFocus(Qt.FocusReason.TabFocusReason)
+            case Qt.Key.Key_6:
+                return lambda: self.comment_edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        return None
 
     # Showing
 
@@ -661,13 +684,15 @@ class CallChooser(QWidget):
         for call, mnemonic in (
             (Call.LOOSE, self.tr("&Loose")),
             (Call.NOT_LOOSE, self.tr("&Not loose")),
-            (Call.CANNOT_TELL, self.tr("Canno&t tell")),
+            (Call.CANNOT_TELL, self.tr("Cann&ot tell")),
         ):
             shown = theme.outcome(call)
             button = QPushButton(f" {mnemonic if big else shown.word}")  # the space keeps the icon off the word
             button.setCheckable(True)
             button.setProperty("outcome", call.value)
             button.setAccessibleName(f"{about}: {shown.word}")
+            if big:
+                button.setToolTip(self.tr("Key {n} in this form").format(n=len(self.buttons) + 1))
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             icons.attach(button, shown.icon, call.value if call is not Call.CANNOT_TELL else "indeterminate")
             button.clicked.connect(lambda _checked, call=call: self._choose(call))

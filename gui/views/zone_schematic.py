@@ -195,6 +195,17 @@ def _interface(zone: str, width_units: float) -> QPainterPath:
     return stroker.createStroke(anatomy.stem).subtracted(anatomy.stem).intersected(anatomy.zones[zone])
 
 
+# For the shortcut sheet.
+ZONE_KEYS = (
+    ("1 … 7", "Gruen zone of that number"),
+    ("Arrows", "Next zone"),
+    ("Space", "Radiolucent line"),
+    ("O", "Osteolysis"),
+    ("X", "Zone not assessable"),
+    ("Del", "Clear the zone"),
+)
+
+
 class ZoneSchematic(QWidget):
     """Shows findings per zone; says which zone is meant. It changes no finding itself.
 
