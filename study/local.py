@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
+from study.files import replace_file
+
 DRAFTS = "draft"
 LOCATIONS = "location"
 
@@ -80,12 +82,12 @@ def device_id(folder: Path) -> str:
     """The random id of this machine's copy of the program, made on first use. It says nothing about the machine."""
     path = folder / "device-id"
     try:
-        known = path.read_text("ascii").strip()
+        known = path.read_text("utf-8").strip()
     except (FileNotFoundError, UnicodeDecodeError):
         known = ""
     if len(known) == 16 and set(known) <= set("0123456789abcdef"):
         return known
     # A damaged id is not repaired by guessing: a new one starts a new chain, and the old chain stays as it is.
     made = secrets.token_hex(8)
-    path.write_text(made + "\n", "ascii")
+    replace_file(path, f"{made}\n".encode("ascii"))
     return made

@@ -5,7 +5,6 @@ A correction changes what is current and never what was: each reading carries it
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import hashlib
 import io
@@ -29,6 +28,7 @@ from study.events import (
     ReadingSubmitted,
     decode,
 )
+from study.files import replace_file
 from study.model import Call, CaseKey, Reader, ReaderKind, Reading, ReadingMode
 from study.store import StoreError, StudyStore
 
@@ -501,13 +501,9 @@ def export_json(record: Record, path: Path, items: Iterable[RecordedReading] | N
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 so that the file is either the old or the new one. Raises StoreError."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
     try:
-        unfinished.write_text(text, "utf-8", newline="")
-        unfinished.replace(path)
+        replace_file(path, text.encode("utf-8"))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
         raise StoreError(f"{path.name} could not be written: {error.strerror}.", str(error)) from error
 
 

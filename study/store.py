@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from study.chain import Damage, Event, Head, Problem, canonical_json, check_chains, head_of, make_event
+from study.files import replace_file, sync_folder
 from study.local import DRAFTS, LOCATIONS, LocalState, device_id
 
 if TYPE_CHECKING:
@@ -480,7 +481,7 @@ class StudyStore:
         kept = self.path.with_name(f"{self.path.stem}.version-{version}{self.path.suffix}")
         shutil.copy2(self.path, kept)  # a copy, so that there is a whole record at `path` at every instant
         copy.replace(self.path)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
         self.warnings.append(f"The record was brought to a new version. The old file is kept as {kept.name}.")
         self._engine = tables.sqlite_engine(self.path)
         self._connection = self._engine.connect()
@@ -635,13 +636,7 @@ def read_heads(path: Path) -> list[Head]:
 
 def write_heads(path: Path, heads: list[Head], *, durable: bool = True) -> None:
     """Write heads so that the file is either the old or the new one. Raises OSError."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    with unfinished.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(heads), indent=1) + b"\n")
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    unfinished.replace(path)
+    replace_file(path, msgspec.json.format(msgspec.json.encode(heads), indent=1) + b"\n", durable=durable)
 
 
 def _rows(connection: sa.Connection) -> Iterator[Event]:
@@ -782,16 +777,6 @@ def _is_network_share(path: Path) -> bool:
     names = ("nfs", "cifs", "smb", "afpfs", "webdav", "sshfs", "9p")
     mounts = [m for m in psutil.disk_partitions(all=True) if path.is_relative_to(m.mountpoint)]
     return bool(mounts) and max(mounts, key=lambda m: len(m.mountpoint)).fstype.removeprefix("fuse.").startswith(names)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable, where the system lets a folder be opened."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _utc_now() -> str:

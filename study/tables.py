@@ -69,8 +69,12 @@ def sqlite_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
 
     def connect() -> sqlite3.Connection:
         # as_uri() escapes what a URI must not hold. Missing files are made by the caller, never by a read.
-        mode = "mode=ro&immutable=1" if read_only else "mode=rwc"
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=5, check_same_thread=False)
+        mode = "mode=ro" if read_only else "mode=rwc"
+        # isolation_level=None: Python begins no transactions of its own. It would begin none before CREATE TABLE, and
+        # a program killed between two of them would leave half a record.
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=5, isolation_level=None, check_same_thread=False
+        )
         # A flipped bit may leave text that is not UTF-8: it must reach the hash check, which names the place.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         if not read_only:
@@ -80,7 +84,9 @@ def sqlite_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
         connection.execute("PRAGMA trusted_schema=OFF")
         return connection
 
-    return sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
 
 
 def server_engine(url: str) -> sa.Engine:

@@ -43,16 +43,17 @@ class Writer:
             env=ENVIRONMENT,
         )
 
-    def write_and_kill(self, path: Path, after_s: float) -> list[list[str]]:
-        """What was acknowledged before the kill."""
+    def write_and_kill(self, path: Path, after_s: float, after_acknowledged: int = 0) -> list[list[str]]:
+        """Kill so long after so many acknowledgements. Returns what was acknowledged before the kill."""
         assert self.process.stdin
         assert self.process.stdout
         print(path, file=self.process.stdin, flush=True)
         word, pid = self.process.stdout.readline().split()
         assert word == "pid"
+        said = [self.process.stdout.readline().split() for _ in range(after_acknowledged)]
+        assert "failed" not in [words[0] for words in said], said
         time.sleep(after_s)
         os.kill(int(pid), signal.SIGKILL)
-        said = []
         while (words := self.process.stdout.readline().split()) != ["dead"]:
             assert words, "the worker itself ended"
             said.append(words)
@@ -76,7 +77,9 @@ def kill_repeatedly(folder: Path, rounds: int, seed: int) -> int:
             path = folder / f"record-{group}.sqlite"
             known: dict[int, str] = {}
             for _ in range(min(25, rounds - group)):
-                said = writer.write_and_kill(path, random_times.uniform(0, 0.08))
+                said = writer.write_and_kill(
+                    path, random_times.uniform(0, 0.03), random_times.choice([0, 0, 1, 2, 3, 7])
+                )
                 assert not [words for words in said if words[0] == "failed"]
                 known |= {int(words[1]): words[2] for words in said if words[0] == "event"}
                 drafts = [int(words[1]) for words in said if words[0] == "draft"]
@@ -265,7 +268,7 @@ def test_a_killed_program_leaves_no_lock(tmp_path):
     writer = Writer()
     try:
         path = tmp_path / "record.sqlite"
-        writer.write_and_kill(path, 0.3)
+        writer.write_and_kill(path, 0.0, 3)
         with StudyStore(path, "test") as store:
             store.append("mode", "ann", {}).result()
     finally:

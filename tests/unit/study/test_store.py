@@ -284,10 +284,8 @@ def test_a_full_disk_is_said_and_the_next_try_succeeds(path, monkeypatch):
     """A page limit is what SQLite itself treats as a full disk."""
     with StudyStore(path, "test") as store:
         store.append("mode", "ann", {}).result()
-        engine = store._engine
-        assert engine is not None
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count=1")
+        limit = "PRAGMA max_page_count=1"
+        store._submit(lambda: store._connection.connection.driver_connection.execute(limit).close()).result()
         with pytest.raises(StoreError, match="disk is full"):
             store.append("mode", "ann", {"text": "x" * 100_000}).result()
         assert store.append("mode", "ann", {"text": "x" * 100_000}).result().seq == 2
