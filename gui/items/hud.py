@@ -36,8 +36,8 @@ def side_markers(radiograph: Radiograph) -> tuple[SideMarker, ...]:
     both sides the letters also say which half is which, and that is known for AP views only.
     """
     rows, cols = radiograph.shape
-    right = SideMarker("R", 0.0, rows * 0.1)
-    left = SideMarker("L", float(cols), rows * 0.1)
+    right = SideMarker("R", 0.0, 0.0)
+    left = SideMarker("L", float(cols), 0.0)
     if radiograph.side is Side.RIGHT:
         return (right,)
     if radiograph.side is Side.LEFT:
@@ -74,7 +74,7 @@ def paint_side_markers(
         length = math.hypot(inwards.x(), inwards.y()) or 1.0
         at += inwards * ((half_w + MARGIN) / length)
         x = min(max(at.x(), half_w + MARGIN), viewport.view_width - half_w - MARGIN)
-        y = min(max(at.y(), half_h + MARGIN + 28), viewport.view_height - half_h - MARGIN)
+        y = min(max(at.y(), half_h + MARGIN), viewport.view_height - half_h - MARGIN)
         box = QRectF(x - half_w, y - half_h, 2 * half_w, 2 * half_h)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(colours.text, 1.4))
@@ -95,7 +95,7 @@ def paint_orientation(painter: QPainter, viewport: Viewport, font: QFont, colour
     glyph = size.height()
     box = QRectF(0, 0, size.width() + glyph + 30, size.height() + 8)
     box.moveCenter(QPointF(viewport.view_width / 2, 0))
-    box.moveTop(MARGIN)
+    box.moveTop(MARGIN + size.height() + 8)  # below the hint
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(colours.warning, 1.2))
     painter.setBrush(QColor(0, 0, 0, 180))
@@ -160,8 +160,10 @@ def paint_cursor_value(painter: QPainter, text: str, viewport: Viewport, font: Q
 
 
 def paint_hint(painter: QPainter, text: str, viewport: Viewport, font: QFont, colours: CanvasColours) -> None:
-    """Top left: what the tool in hand wants."""
-    box = text_size(font, text).translated(MARGIN, MARGIN)
+    """Top middle: what the tool in hand wants."""
+    box = text_size(font, text)
+    box.moveCenter(QPointF(viewport.view_width / 2, 0))
+    box.moveTop(MARGIN)
     draw_plate(painter, box)
     draw_text(painter, box, Qt.AlignmentFlag.AlignLeft, text, font, colours.text)
 

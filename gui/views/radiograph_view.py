@@ -58,6 +58,8 @@ LOUPE_RADIUS = 110.0  # logical pixels
 LOUPE_MAGNIFICATION = 2.5
 NUDGE_PX, FAR_NUDGE_PX = 1.0, 10.0  # image pixels per arrow key, without and with Shift
 CIRCLE_NUDGE_PX = 0.5
+SUGGESTED_LINE_MM = 2.0  # the width from which a lucent line is usually called a sign of loosening
+SUGGESTED_LINE_SHARE = 0.006  # of the image's width, where there is no spacing
 
 _ARROWS: dict[int, tuple[int, int]] = {
     Qt.Key.Key_Left: (-1, 0),
@@ -115,7 +117,7 @@ class RadiographView(QWidget):
         self._current_region = 0
         self._head_circle: HeadCircle | None = None
         self._kept_head_circle: HeadCircle | None = None  # as of the last release, for Esc
-        self._line_width_px = 8.0
+        self._line_width_px: float | None = None  # as set; else `line_width_px` suggests one
         self._show_marks = self._show_regions = self._show_texts = True
         self._peers: list[RadiographView] = []
         self._pointer: Point | None = None  # image point under the pointer
@@ -294,7 +296,12 @@ class RadiographView(QWidget):
 
     @property
     def line_width_px(self) -> float:
-        return self._line_width_px
+        """Of the next lucent line: as set, else 2 mm where the spacing is known."""
+        if self._line_width_px is not None:
+            return self._line_width_px
+        if self._measure.has_mm:
+            return SUGGESTED_LINE_MM / self._measure.length_of_px(1.0)
+        return SUGGESTED_LINE_SHARE * self._viewport.image_width
 
     @property
     def head_circle(self) -> HeadCircle | None:
@@ -609,8 +616,10 @@ class RadiographView(QWidget):
         super().leaveEvent(event)
 
     def _left_behaviour(self, at: QPointF) -> ToolBehaviour:
-        """A drawing tool leaves the handles of a selected mark to the selection."""
+        """A drawing tool leaves the handles of a selected mark to the selection; nobody draws what is not shown."""
         drawing = isinstance(self._behaviour, DrawTool) and not self._behaviour.busy
+        if not self._show_marks and isinstance(self._behaviour, DrawTool | HeadCircleTool):
+            return self._select
         fitting = isinstance(self._behaviour, HeadCircleTool) and not self._behaviour.busy
         if (drawing or fitting) and self._select.grabs(at):
             return self._select

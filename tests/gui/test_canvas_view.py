@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,6 +54,40 @@ def test_the_window_is_exactly_that_of_the_core(canvas) -> None:
         part = shown[top : top + 400, left : left + 300]
         # The side marker covers a corner of the image.
         assert (part[120:] == expected[120:]).all()
+
+
+HIDPI = """
+import sys
+import numpy as np
+from pathlib import Path
+from PySide6.QtWidgets import QApplication
+from gui.views.radiograph_view import RadiographView
+from imaging.radiograph import Radiograph, Window
+from imaging.windowing import apply_window
+app = QApplication([])
+pixels = np.random.default_rng(0).integers(0, 255, (300, 400)).astype(np.float32)
+view = RadiographView()
+view.resize(600, 500)
+view.set_radiograph(Radiograph(pixels, (Window(128, 256),), "0" * 64, Path("noise")))
+view.set_show_texts(False)
+view.one_to_one()
+image = view.grab().toImage()
+assert (image.width(), image.height()) == (900, 750), image.size()
+raw = np.frombuffer(image.constBits(), np.uint8).reshape(750, -1)[:, : 900 * 4].reshape(750, 900, 4)[..., 0]
+expected = apply_window(pixels, Window(128, 256))
+top, left = (750 - 300) // 2, (900 - 400) // 2
+assert (raw[top : top + 300, left : left + 400] == expected).all()
+print("exact")
+"""
+
+
+def test_one_to_one_is_exact_on_a_display_scaled_to_150_percent() -> None:
+    environment = {**os.environ, "QT_SCALE_FACTOR": "1.5", "QT_QPA_PLATFORM": "offscreen"}
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", HIDPI], cwd=root, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "exact", done.stderr
 
 
 def test_painting_is_deterministic(canvas) -> None:
@@ -298,6 +336,14 @@ def test_lucent_line(canvas, ending: str) -> None:
     assert points_near(mark.points, [(50, 100), (60, 150), (65, 200)])
 
 
+def test_a_lucent_line_is_two_millimetres_wide_unless_set(canvas) -> None:
+    assert canvas.view.line_width_px == pytest.approx(10)  # at 0.2 mm
+    canvas.view.set_spacing((0.1, 0.1), SpacingSource.HEAD)
+    assert canvas.view.line_width_px == pytest.approx(20)
+    canvas.view.set_line_width(7)
+    assert canvas.view.line_width_px == 7
+
+
 def test_backspace_takes_back_a_point_and_escape_the_line(canvas) -> None:
     canvas.view.set_tool(Tool.LUCENT_LINE)
     for y in (100, 150, 200):
@@ -509,6 +555,13 @@ def test_hidden_marks_are_not_hit(canvas, line) -> None:
     canvas.view.set_show_marks(False)
     canvas.click((100, 150))
     assert canvas.model.selection == frozenset()
+
+
+def test_nothing_is_drawn_where_marks_are_hidden(canvas) -> None:
+    canvas.view.set_show_marks(False)
+    canvas.view.set_tool(Tool.RULER)
+    canvas.drag([(50, 300), (150, 300)])
+    assert canvas.model.annotations == ()
 
 
 def test_reader_colour(canvas, line) -> None:
