@@ -35,9 +35,8 @@ def side_markers(radiograph: Radiograph) -> tuple[SideMarker, ...]:
     A single hip's letter stands on its lateral edge as on an AP radiograph: right hip on the left of the image. With
     both sides the letters also say which half is which, and that is known for AP views only.
     """
-    rows, cols = radiograph.shape
     right = SideMarker("R", 0.0, 0.0)
-    left = SideMarker("L", float(cols), 0.0)
+    left = SideMarker("L", float(radiograph.shape[1]), 0.0)
     if radiograph.side is Side.RIGHT:
         return (right,)
     if radiograph.side is Side.LEFT:
