@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from imaging.dicom_pixels import MAX_SAMPLES
 from imaging.radiograph import Pixels, Radiograph, RadiographError
@@ -44,8 +44,8 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program"),
     (b"MZ\x90", "a program"),
 )
-_TIFF_PHOTOMETRIC, _TIFF_BITS = 262, 258
-_WHITE_IS_ZERO = 0
+_TIFF_COLS, _TIFF_ROWS, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 256, 257, 258, 262, 277
+_WHITE_IS_ZERO, _TIFF_RGB = 0, 2
 
 
 def is_plain(data: bytes) -> bool:
@@ -114,6 +114,8 @@ def _decode(data: bytes, kind: str, frame: int) -> tuple[npt.NDArray[Any], int, 
     except UnidentifiedImageError:
         if kind == "JPEG":  # 12-bit and lossless JPEG, which Pillow does not know
             return _decode_rare_jpeg(data), 16, 1, notices
+        if kind == "TIFF" and frame == 0:
+            return *_decode_rare_tiff(data), 1, notices
         raise RadiographError(f"This {kind} file is damaged or of a kind that the program does not read.") from None
     frames = int(getattr(image, "n_frames", 1))
     if frame >= frames:
@@ -149,6 +151,11 @@ def _pixels_of(image: Image.Image, data: bytes, kind: str, notices: list[str]) -
             image = turned
             notices.append("The picture was turned as its camera noted.")
     bits = 8
+    tags = getattr(image, "tag_v2", {}) if kind == "TIFF" else {}
+    given_bits = tags.get(_TIFF_BITS)
+    stored_bits = int(given_bits[0]) if isinstance(given_bits, tuple) and given_bits else 8
+    if stored_bits == 16 and image.mode in ("RGB", "RGBA") and tags.get(_TIFF_PHOTOMETRIC) == _TIFF_RGB:
+        return _libtiff(data, image.tell()), 16  # Pillow would cut it to 8 bits
     if image.mode == "1":
         array = np.asarray(image.convert("L"))
     elif image.mode in ("P", "PA"):
@@ -161,15 +168,50 @@ def _pixels_of(image: Image.Image, data: bytes, kind: str, notices: list[str]) -
         array, bits = np.asarray(image).astype(np.float32), 16 if kind == "PNG" else 32
     else:
         array = np.asarray(image)
-    if kind == "TIFF":
-        tags = image.tag_v2 if hasattr(image, "tag_v2") else {}
-        given_bits = tags.get(_TIFF_BITS)
-        if isinstance(given_bits, tuple) and given_bits and image.mode.startswith("I;16"):
-            bits = min(int(given_bits[0]), 16)
-        if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO and image.mode.startswith("I;16"):
+    if image.mode.startswith("I;16") and kind == "TIFF":
+        bits = min(stored_bits, 16)
+        if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
             # Pillow turns WhiteIsZero over at 8 bits, not at 16.
             array = (np.uint16(2**bits - 1) - array).astype(np.uint16)
     return array, bits
+
+
+def _decode_rare_tiff(data: bytes) -> tuple[npt.NDArray[Any], int]:
+    """What Pillow does not know, such as WhiteIsZero at 16 bits in big-endian order: (array, bits)."""
+    damaged = RadiographError("This TIFF file is damaged or of a kind that the program does not read.")
+    try:
+        directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=data[:16] if data[2] == 43 else data[:8])
+        stream = BytesIO(data)
+        stream.seek(directory.next)
+        directory.load(stream)
+        cols, rows = int(directory[_TIFF_COLS]), int(directory[_TIFF_ROWS])
+        samples = int(directory.get(_TIFF_SAMPLES, 1))
+        photometric = directory.get(_TIFF_PHOTOMETRIC)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # as the directory is broken
+        raise damaged from None
+    if rows * cols * samples > MAX_SAMPLES:
+        raise _too_many_pixels()
+    try:
+        array = _libtiff(data, 0)
+    except MemoryError:
+        raise
+    except Exception:
+        raise damaged from None
+    if array.shape[:2] != (rows, cols) or array.ndim > 3 or array.dtype.kind not in "uif":
+        raise damaged
+    if array.dtype.kind != "u" or array.dtype.itemsize > 2:
+        return array.astype(np.float32), 32
+    if photometric == _WHITE_IS_ZERO and array.ndim == 2:
+        array = np.iinfo(array.dtype).max - array
+    return array, 8 * array.dtype.itemsize
+
+
+def _libtiff(data: bytes, page: int) -> npt.NDArray[Any]:
+    import imagecodecs
+
+    return np.asarray(imagecodecs.tiff_decode(data, index=page))
 
 
 def _decode_rare_jpeg(data: bytes) -> npt.NDArray[Any]:

@@ -202,19 +202,19 @@ def _inside(root: Path, parts: tuple[str, ...]) -> Path | None:
 
 def _read_file(path: Path) -> bytes:
     try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise RadiographError("This is a folder, not a file.")
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its other end
+            raise RadiographError("This is not a file.")
+        if status.st_size > MAX_FILE_BYTES:
+            raise _too_large()
         with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise RadiographError("This is not a file.")
-            if status.st_size > MAX_FILE_BYTES:
-                raise _too_large()
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise RadiographError("This file does not exist any more.") from None
     except PermissionError:
         raise RadiographError("You have no permission to read this file.") from None
-    except IsADirectoryError:
-        raise RadiographError("This is a folder, not a file.") from None
     except (OSError, ValueError) as error:
         raise RadiographError("This file cannot be read from its disk.", type(error).__name__) from None
     if len(data) > MAX_FILE_BYTES:

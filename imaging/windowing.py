@@ -10,13 +10,14 @@ from imaging.radiograph import Pixels, Window
 
 # Collimated borders and burnt-in markers are few and extreme; what lies between holds the anatomy.
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.5
+_BORDER_SHARE = 0.003  # one and the same extreme value this often is no anatomy
 _SAMPLES = 250_000  # enough for a percentile; the whole image would take 50 ms
 
 
 def auto_window(pixels: Pixels, region: HipRegion | None = None) -> Window:
     """The window that spreads the grey values of `pixels` (rows, cols), or of a region of it, over the screen.
 
-    The most frequent extreme value (collimation, padding) is left out where it covers more than 2 %.
+    The smallest and the largest value are left out where they cover an area: collimation, padding, markers.
     """
     values = _sample(pixels if region is None else _cut(pixels, region))
     values = values[np.isfinite(values)]
@@ -25,7 +26,7 @@ def auto_window(pixels: Pixels, region: HipRegion | None = None) -> Window:
     inner = values
     for extreme in (values.min(), values.max()):
         border = inner == extreme
-        if 0.02 < border.mean() < 0.98:
+        if _BORDER_SHARE < border.mean() < 1 - _BORDER_SHARE:
             inner = inner[~border]
     low, high = (float(value) for value in np.percentile(inner, (LOW_PERCENTILE, HIGH_PERCENTILE)))
     if not high > low:

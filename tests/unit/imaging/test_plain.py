@@ -1,0 +1,225 @@
+"""PNG, JPEG, TIFF and BMP: exact grey values, and nothing guessed from what they do not say."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import imagecodecs
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from imaging.radiograph import RadiographError, Side, SpacingSource, View
+from tests.unit.imaging.dicom_maker import gradient
+from tests.unit.imaging.test_dicom_syntaxes import read
+
+GREY8, GREY16 = gradient(bits=8), gradient(bits=16)
+
+
+def saved(image: Image.Image, kind: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+def test_8_bit_grey_is_exact(tmp_path, kind):
+    radiograph = read(tmp_path, saved(Image.fromarray(GREY8), kind), name="no_extension")
+    np.testing.assert_array_equal(radiograph.pixels, GREY8)
+    assert radiograph.bits == 8
+    assert radiograph.windows[0].levels == (0, 255)
+    assert radiograph.notices == ()
+    assert not radiograph.pixels.flags.writeable
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_grey_is_exact(tmp_path, kind):
+    radiograph = read(tmp_path, saved(Image.fromarray(GREY16), kind))
+    np.testing.assert_array_equal(radiograph.pixels, GREY16)
+    assert radiograph.bits == 16
+
+
+def tiff(pixels: np.ndarray, order: str, photometric: int = 1, bits: int = 16) -> bytes:
+    """An uncompressed one-strip TIFF, written by hand: byte order and photometric interpretation at will."""
+    data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    rows, cols = pixels.shape
+    entries = [
+        (256, 4, cols), (257, 4, rows), (258, 3, bits), (259, 3, 1), (262, 3, photometric), (273, 4, 8),
+        (277, 3, 1), (278, 4, rows), (279, 4, len(data)),
+    ]  # fmt: skip
+    directory = struct.pack(order + "H", len(entries))
+    for tag, kind, value in entries:
+        body = struct.pack(order + "I", value) if kind == 4 else struct.pack(order + "HH", value, 0)
+        directory += struct.pack(order + "HHI", tag, kind, 1) + body
+    start = 8 + len(data)
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    return mark + struct.pack(order + "I", start) + data + directory + b"\0" * 4
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_of_either_byte_order(tmp_path, order):
+    np.testing.assert_array_equal(read(tmp_path, tiff(GREY16, order)).pixels, GREY16)
+    np.testing.assert_array_equal(read(tmp_path, tiff(GREY16 + np.uint16(1), order)).pixels, GREY16 + np.uint16(1))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("pixels", [GREY8, GREY16], ids=["8 bits", "16 bits"])
+def test_tiff_with_white_as_zero_is_turned_over(tmp_path, order, pixels):
+    data = tiff(pixels, order, photometric=0, bits=8 * pixels.dtype.itemsize)
+    np.testing.assert_array_equal(read(tmp_path, data).pixels, np.iinfo(pixels.dtype).max - pixels)
+
+
+def test_float_tiff_with_holes(tmp_path):
+    values = GREY8.astype(np.float32) / 3
+    values[2, 3] = np.nan
+    radiograph = read(tmp_path, saved(Image.fromarray(values), "TIFF"))
+    assert np.isfinite(radiograph.pixels).all()
+    assert radiograph.pixels[0, 5] == values[0, 5]
+    assert any("no number" in notice for notice in radiograph.notices)
+
+
+def test_pages_of_a_tiff_are_frames(tmp_path):
+    pages = [Image.fromarray(GREY8), Image.fromarray(255 - GREY8)]
+    data = saved(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    radiograph = read(tmp_path, data, 1)
+    np.testing.assert_array_equal(radiograph.pixels, 255 - GREY8)
+    assert (radiograph.frame, radiograph.frame_count) == (1, 2)
+    with pytest.raises(RadiographError, match="image 3 does not exist"):
+        read(tmp_path, data, 2)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+def test_colour_becomes_grey_and_is_said(tmp_path, kind):
+    colour = np.stack([GREY8, GREY8 // 2, 255 - GREY8], axis=-1)
+    radiograph = read(tmp_path, saved(Image.fromarray(colour), kind))
+    np.testing.assert_allclose(radiograph.pixels, colour @ np.array([0.299, 0.587, 0.114]), atol=0.01)
+    assert radiograph.notices == ("The file is in colour; it is shown in grey.",)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+def test_grey_stored_as_colour_is_exact(tmp_path, kind):
+    radiograph = read(tmp_path, saved(Image.fromarray(np.stack([GREY8] * 3, axis=-1)), kind))
+    np.testing.assert_array_equal(radiograph.pixels, GREY8)
+    assert radiograph.notices == ()
+
+
+def test_16_bit_colour_png_keeps_its_depth(tmp_path):
+    data = imagecodecs.png_encode(np.ascontiguousarray(np.stack([GREY16] * 3, axis=-1)))
+    radiograph = read(tmp_path, data)
+    np.testing.assert_array_equal(radiograph.pixels, GREY16)
+    assert radiograph.bits == 16
+
+
+def test_16_bit_colour_tiff_keeps_its_depth(tmp_path):
+    colour = np.ascontiguousarray(np.stack([GREY16, GREY16 // 2, 65535 - GREY16], axis=-1))
+    radiograph = read(tmp_path, imagecodecs.tiff_encode(colour))
+    np.testing.assert_allclose(radiograph.pixels, colour @ np.array([0.299, 0.587, 0.114]), rtol=1e-5)
+    assert radiograph.bits == 16
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_opaque_alpha_is_dropped_and_transparency_said(tmp_path, mode):
+    image = Image.fromarray(GREY8).convert(mode)
+    np.testing.assert_array_equal(read(tmp_path, saved(image, "PNG")).pixels, GREY8)
+    image.putalpha(Image.fromarray(np.where(np.arange(64) < 32, 0, 255).astype(np.uint8)[None].repeat(48, 0)))
+    radiograph = read(tmp_path, saved(image, "PNG"))
+    assert (radiograph.pixels[:, :32] == 0).all()
+    np.testing.assert_array_equal(radiograph.pixels[:, 32:], GREY8[:, 32:])
+    assert any("transparent" in notice for notice in radiograph.notices)
+
+
+def test_16_bit_grey_with_alpha(tmp_path):
+    data = imagecodecs.png_encode(np.ascontiguousarray(np.stack([GREY16, np.full_like(GREY16, 65535)], axis=-1)))
+    np.testing.assert_array_equal(read(tmp_path, data).pixels, GREY16)
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "CMYK"])
+def test_other_modes(tmp_path, mode):
+    image = Image.fromarray(GREY8).convert(mode)
+    expected = np.asarray(image.convert("RGB").convert("L"), np.float32)
+    radiograph = read(tmp_path, saved(image, "TIFF" if mode == "CMYK" else "PNG"))
+    np.testing.assert_allclose(radiograph.pixels, expected, atol=1)
+
+
+def test_jpeg(tmp_path):
+    radiograph = read(tmp_path, saved(Image.fromarray(GREY8), "JPEG", quality=95))
+    np.testing.assert_allclose(radiograph.pixels, GREY8, atol=4)
+
+
+@pytest.mark.parametrize(
+    ("encode", "exact"),
+    [
+        (lambda pixels: imagecodecs.jpeg8_encode(pixels, lossless=True, bitspersample=12), True),
+        (lambda pixels: imagecodecs.jpeg8_encode(pixels, level=100, bitspersample=12), False),
+        (imagecodecs.jpegls_encode, True),
+    ],
+    ids=["lossless", "12 bits", "JPEG-LS"],
+)
+def test_jpeg_that_pillow_does_not_read(tmp_path, encode, exact):
+    pixels = gradient(bits=12)
+    data = encode(pixels)
+    np.testing.assert_allclose(read(tmp_path, data).pixels, pixels, atol=0 if exact else 16)
+    with pytest.raises(RadiographError, match="incomplete"):
+        read(tmp_path, data[: len(data) // 2])
+
+
+def test_camera_orientation_is_followed_and_said(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn right
+    radiograph = read(tmp_path, saved(Image.fromarray(GREY8), "PNG", exif=exif))
+    np.testing.assert_array_equal(radiograph.pixels, np.rot90(GREY8, -1))
+    assert any("turned" in notice for notice in radiograph.notices)
+
+
+def test_printing_resolution_is_not_taken_for_spacing(tmp_path):
+    for data in (
+        saved(Image.fromarray(GREY8), "PNG", dpi=(254, 254)),
+        saved(Image.fromarray(GREY8), "TIFF", dpi=(254, 254)),
+        saved(Image.fromarray(GREY8), "JPEG", dpi=(254, 254)),
+    ):
+        radiograph = read(tmp_path, data)
+        assert radiograph.spacing_mm is None
+        assert radiograph.spacing_source is SpacingSource.NONE
+        assert (radiograph.side, radiograph.view, radiograph.modality) == (Side.UNKNOWN, View.UNKNOWN, "")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.95])
+def test_cut_short(tmp_path, kind, share):
+    noise = np.random.default_rng(1).integers(0, 255, (64, 64), dtype=np.uint8)
+    data = saved(Image.fromarray(noise), kind)
+    with pytest.raises(RadiographError) as caught:
+        read(tmp_path, data[: int(len(data) * share)])
+    assert caught.value.sentence.endswith(".")
+
+
+def png_of_size(cols: int, rows: int) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    head = struct.pack(">IIBBBBB", cols, rows, 16, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    )
+
+
+def test_enormous_sizes_are_refused_before_decoding(tmp_path):
+    bmp = bytearray(saved(Image.fromarray(GREY8), "BMP"))
+    bmp[18:26] = struct.pack("<ii", 60000, 60000)
+    for data in (png_of_size(65535, 65535), png_of_size(12000, 9000), bytes(bmp)):
+        with pytest.raises(RadiographError, match="million pixels"):
+            read(tmp_path, data)
+
+
+def test_a_tiff_that_points_to_itself(tmp_path):
+    data = bytearray(tiff(GREY16, "<"))
+    data[-4:] = struct.pack("<I", 8 + GREY16.nbytes)  # the next directory is this one
+    assert read(tmp_path, bytes(data)).shape == GREY16.shape
+
+
+def test_a_text_chunk_bomb_is_one_sentence_or_an_image(tmp_path):
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    info[270] = "x" * 100_000
+    assert read(tmp_path, saved(Image.fromarray(GREY8), "TIFF", tiffinfo=info)).shape == GREY8.shape
