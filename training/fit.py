@@ -12,6 +12,7 @@ import copy
 import json
 import math
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
 from inference.lucency_net import INPUT_SIZE, HipLocator, LucencyNet
@@ -46,7 +47,8 @@ class FitOptions:
     weight_decay: float = 0.02
     average_decay: float = 0.996  # of the running average of the weights, which is what is kept
     seed: int = 1
-    threads: int = 2
+    threads: int = 1  # of each process
+    processes: int = 2  # each works on a share of the batch; they meet once a step, which suits busy machines
     reduced_precision: bool = True  # bfloat16 where the processor has it
     checkpoint_s: float = 90.0
     validate_s: float = 420.0
@@ -162,22 +164,64 @@ def load_network(path: Path, network: str) -> nn.Module:
     return model.eval()
 
 
-def _steps(run: Run, options: FitOptions) -> Iterator[int]:
-    with tqdm(total=options.steps, initial=run.step, unit="step", file=sys.stderr, mininterval=20) as bar:
+def _steps(run: Run, options: FitOptions, quiet: bool) -> Iterator[int]:
+    with tqdm(
+        total=options.steps, initial=run.step, unit="step", file=sys.stderr, mininterval=20, disable=quiet
+    ) as bar:
         while run.step < options.steps:
             yield run.step
             run.step += 1
             bar.update()
 
 
+def average_gradients(model: nn.Module, processes: int) -> None:
+    """Over the processes of the group, in one message."""
+    if processes == 1:
+        return
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= processes
+    for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def _worker(rank: int, meeting: str, folder: Path, hips: HipSet, options: FitOptions, start: Path | None) -> None:
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=options.processes)
+    _train(folder, hips, None, options, start, rank)
+
+
 def fit(folder: Path, hips: HipSet, held_out: HipSet | None, options: FitOptions, start: Path | None = None) -> Run:
     """Train into `folder` (checkpoint.pt, log.jsonl); goes on where a killed run stopped.
 
-    `start`: a checkpoint whose averaged weights begin a new run.
+    `start`: a checkpoint whose averaged weights begin a new run. The first process is this one.
     """
-    torch.set_num_threads(options.threads)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "options.json").write_text(json.dumps(asdict(options), indent=1), encoding="utf-8")
+    if options.processes == 1:
+        return _train(folder, hips, held_out, options, start, 0)
+    with tempfile.TemporaryDirectory() as meeting_folder:
+        meeting = (Path(meeting_folder) / "meeting").as_uri()
+        others = torch.multiprocessing.get_context("spawn")
+        workers = [
+            others.Process(target=_worker, args=(rank, meeting, folder, hips, options, start), daemon=True)
+            for rank in range(1, options.processes)
+        ]
+        for worker in workers:
+            worker.start()
+        try:
+            distributed.init_process_group("gloo", init_method=meeting, rank=0, world_size=options.processes)
+            return _train(folder, hips, held_out, options, start, 0)
+        finally:
+            distributed.destroy_process_group()
+            for worker in workers:
+                worker.join(timeout=10)
+
+
+def _train(
+    folder: Path, hips: HipSet, held_out: HipSet | None, options: FitOptions, start: Path | None, rank: int
+) -> Run:
+    torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     locator = options.network == "locator"
     model: nn.Module = (HipLocator() if locator else LucencyNet()).to(memory_format=torch.channels_last)
@@ -188,9 +232,12 @@ def fit(folder: Path, hips: HipSet, held_out: HipSet | None, options: FitOptions
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.is_file():
         run.restore(checkpoint)
-    # Keyed by the step, so that a resumed run does not draw again what it has already seen.
-    sampler = Sampler(hips, options.seed * 100_003 + run.step)
-    generator = torch.Generator().manual_seed(options.seed * 100_003 + run.step)
+    # Keyed by the step, so that a resumed run does not draw again what it has already seen; by the rank, so that each
+    # process draws its own. Whether a step is of patches is decided alike everywhere.
+    seed = options.seed * 100_003 + run.step
+    sampler = Sampler(hips, seed * 17 + rank)
+    generator = torch.Generator().manual_seed(seed * 17 + rank)
+    shared = torch.Generator().manual_seed(seed)
     log: list[dict[str, float]] = []
     began = saved = validated = time.monotonic()
     spent = run.seconds
@@ -200,18 +247,21 @@ def fit(folder: Path, hips: HipSet, held_out: HipSet | None, options: FitOptions
             stream.write(json.dumps(entry) + "\n")
 
     compute = _locator_step if locator else _network_step
-    for step in _steps(run, options):
+    for step in _steps(run, options, quiet=rank > 0):
         model.train()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, options)
-        loss, parts = compute(model, hips, sampler, generator, step, options)
+        loss, parts = compute(model, hips, sampler, generator, shared, step, options)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(model, options.processes)
         norm = nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         if bool(torch.isfinite(norm)):
             optimizer.step()
             run.follow(options.average_decay)
         log.append({"total": float(loss.detach()), **parts})
+        if rank:
+            continue
         now = time.monotonic()
         run.seconds = spent + now - began
         if now - saved > options.checkpoint_s:
@@ -226,6 +276,8 @@ def fit(folder: Path, hips: HipSet, held_out: HipSet | None, options: FitOptions
         if held_out is not None and now - validated > options.validate_s:
             write_log({"step": step, "validation": _validate(run.average, held_out, locator)})
             validated = time.monotonic()
+    if rank:
+        return run
     run.save(checkpoint)
     if held_out is not None:
         write_log(
@@ -244,13 +296,19 @@ def _precision(options: FitOptions) -> torch.autocast:
 
 
 def _network_step(
-    model: nn.Module, hips: HipSet, sampler: Sampler, generator: torch.Generator, step: int, options: FitOptions
+    model: nn.Module,
+    hips: HipSet,
+    sampler: Sampler,
+    generator: torch.Generator,
+    shared: torch.Generator,
+    step: int,
+    options: FitOptions,
 ) -> tuple[Tensor, dict[str, float]]:
     assert isinstance(model, LucencyNet)
     patches = (
-        step < options.patch_until * options.steps and float(torch.rand((), generator=generator)) < options.patch_share
+        step < options.patch_until * options.steps and float(torch.rand((), generator=shared)) < options.patch_share
     )
-    at = sampler.draw(options.patch_batch if patches else options.batch, patches=patches)
+    at = sampler.draw((options.patch_batch if patches else options.batch) // options.processes, patches=patches)
     pixels, masks = hips.pixels[at], hips.masks[at]
     labels, suitability = hips.labels[at], hips.suitability[at]
     if patches:
@@ -272,10 +330,16 @@ def _network_step(
 
 
 def _locator_step(
-    model: nn.Module, hips: HipSet, sampler: Sampler, generator: torch.Generator, step: int, options: FitOptions
+    model: nn.Module,
+    hips: HipSet,
+    sampler: Sampler,
+    generator: torch.Generator,
+    shared: torch.Generator,
+    step: int,
+    options: FitOptions,
 ) -> tuple[Tensor, dict[str, float]]:
     assert isinstance(model, HipLocator)
-    at = torch.from_numpy(sampler.generator.choice(len(hips.whole_pixels), options.batch)).tolist()
+    at = torch.from_numpy(sampler.generator.choice(len(hips.whole_pixels), options.batch // options.processes)).tolist()
     grey = hips.whole_pixels[at].unsqueeze(1).float() / 255.0
     boxes = [hips.whole_hips[index].clone() for index in at]
     size = grey.shape[-1]
@@ -316,7 +380,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
     parser.add_argument("--patch-until", type=float, default=defaults.patch_until)
     parser.add_argument("--seed", type=int, default=defaults.seed)
-    parser.add_argument("--threads", type=int, default=defaults.threads)
+    parser.add_argument("--processes", type=int, default=defaults.processes)
     parser.add_argument("--start", type=Path, help="checkpoint.pt of another run to begin from")
     parser.add_argument("--full-precision", action="store_true")
     parser.set_defaults(run=run_command)
@@ -330,7 +394,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         learning_rate=arguments.learning_rate,
         patch_until=arguments.patch_until,
         seed=arguments.seed,
-        threads=arguments.threads,
+        processes=arguments.processes,
         reduced_precision=not arguments.full_precision,
     )
     hips = load_shards(arguments.data)

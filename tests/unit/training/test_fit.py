@@ -18,7 +18,7 @@ from training.fit import FitOptions, fit, learning_rate, load_network, patch_cen
 from training.losses import evidence_targets, known_bce, locator_targets
 from training.validation import hits
 
-TINY = FitOptions(steps=4, batch=2, patch_batch=2, patch_size=64, input_size=128, threads=1, reduced_precision=False)
+TINY = FitOptions(steps=4, batch=2, patch_batch=2, patch_size=64, input_size=128, processes=1, reduced_precision=False)
 
 
 def test_fit_writes_a_checkpoint_and_goes_on_from_it(tmp_path: Path) -> None:
