@@ -302,6 +302,10 @@ class StudyStore:
 
     # --- what the writer thread does
 
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
     def _flush_events(self) -> None:
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
@@ -403,16 +407,14 @@ class StudyStore:
                     self._local.close()
                 aside = path.with_name(f"{path.name}.damaged-{_file_time()}")
                 path.replace(aside)
-                self.warnings.append(
+                self._warn(
                     f"The file of drafts was damaged. It was put aside as {aside.name}; drafts in it are not shown. "
                     "Submitted readings are not affected."
                 )
                 self._local = LocalState(path)
                 values, damaged = {}, 0
             if damaged:
-                self.warnings.append(
-                    "A draft was damaged on disk and is not shown. Submitted readings are not affected."
-                )
+                self._warn("A draft was damaged on disk and is not shown. Submitted readings are not affected.")
             with self._lock:
                 if not self._state_loaded:
                     # What was saved or discarded in the meantime is newer than what the disk has.
@@ -437,13 +439,14 @@ class StudyStore:
             if self._identity is not None and not self.path.exists():
                 raise _gone(self.path)
             if _is_network_share(self.path):
-                self.warnings.append(
+                self._warn(
                     "The record lies on a network share, where a file can be damaged by a lost connection. "
                     "Move it to a local disk, or share it through PostgreSQL."
                 )
             self._engine = tables.sqlite_engine(self.path)
         self._connection = self._engine.connect()
         with self._connection.begin():
+            tables.lock_schema(self._connection)
             if tables.is_empty(self._connection):
                 tables.create(self._connection, SCHEMA)
             version = tables.schema_version(self._connection)
@@ -482,7 +485,7 @@ class StudyStore:
         shutil.copy2(self.path, kept)  # a copy, so that there is a whole record at `path` at every instant
         copy.replace(self.path)
         sync_folder(self.path.parent)
-        self.warnings.append(f"The record was brought to a new version. The old file is kept as {kept.name}.")
+        self._warn(f"The record was brought to a new version. The old file is kept as {kept.name}.")
         self._engine = tables.sqlite_engine(self.path)
         self._connection = self._engine.connect()
 
@@ -498,7 +501,7 @@ class StudyStore:
         with self._connection.begin():
             lost = [head for head in self._known_heads() if tables.hash_at(self._connection, head) != head.hash]
         if lost:
-            self.warnings.append(
+            self._warn(
                 "The record does not reach the end that was noted when it was last closed: entries were removed or "
                 f"changed. Run the check of the record, and look at the copies in {self.backup_folder.name}."
             )
@@ -526,9 +529,8 @@ class StudyStore:
             sentence = (
                 f"The noted end of the record ({self.head_file.name}) cannot be read: a cut-off end would not show."
             )
-            if sentence not in self.warnings:
-                self.warnings.append(sentence)
-                log.warning("head file unreadable: %s", type(error).__name__)
+            self._warn(sentence)
+            log.warning("head file unreadable: %s", type(error).__name__)
             return []
 
     def _write_heads(self, *, durable: bool) -> None:
@@ -550,8 +552,9 @@ class StudyStore:
             write_heads(self.head_file, list(heads.values()), durable=durable)
             self._heads_changed = not durable
         except Exception as error:
-            self.warnings.append("The end of the record could not be noted beside it; a cut-off end would not show.")
+            self._warn("The end of the record could not be noted beside it; a cut-off end would not show.")
             log.warning("head file not written: %s", type(error).__name__)
+            self._let_go()  # the connection may be the cause
 
     def _shut(self) -> None:
         while self._waiting:
@@ -577,7 +580,7 @@ class StudyStore:
             for old in copies[: -self._keep_backups]:
                 old.unlink()
         except Exception as error:
-            self.warnings.append("The record was saved, but no backup of it could be written.")
+            self._warn("The record was saved, but no backup of it could be written.")
             log.warning("backup failed: %s", type(error).__name__)
 
     def _backup_to(self, target: Path) -> None:
@@ -645,8 +648,8 @@ def _rows(connection: sa.Connection) -> Iterator[Event]:
     from study import tables
 
     # No ORDER BY: a full scan reads the table itself, where a damaged index could hide rows.
-    result = connection.execution_options(stream_results=True).execute(sqlalchemy.select(*tables.EVENT_COLUMNS))
-    for row in result:
+    everything = sqlalchemy.select(*tables.EVENT_COLUMNS).execution_options(stream_results=True)
+    for row in connection.execute(everything):
         yield Event(*row)
 
 
@@ -755,7 +758,11 @@ def _as_store_error(error: Exception, path: Path | None) -> StoreError:
             f"The disk did not take the record {name}. Nothing was saved; check the drive and save again.", details
         )
     if path is None:
-        return StoreError("The database server did not answer as expected. Nothing was saved; try again.", details)
+        # A connection that is lost at commit leaves open whether the commit came through; readings carry ids.
+        return StoreError(
+            "The database server did not answer. Save again once it can be reached; no reading is recorded twice.",
+            details,
+        )
     return StoreError(f"The record {name} could not be used.", details)
 
 

@@ -105,6 +105,12 @@ def is_empty(connection: sa.Connection) -> bool:
     return "event" not in names and "lucency_meta" not in names
 
 
+def lock_schema(connection: sa.Connection) -> None:
+    """Let one workstation at a time look whether the tables are there and make them, until its transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('lucency'))"))
+
+
 def create(connection: sa.Connection, schema: int) -> None:
     metadata.create_all(connection)
     connection.execute(meta_table.insert().values(key="schema", value=str(schema)))
