@@ -66,6 +66,7 @@ def paint_side_markers(
     metrics = QFontMetricsF(big)
     half_w, half_h = metrics.horizontalAdvance("R") / 2 + 6, metrics.height() / 2 + 3
     to_view = viewport.to_view
+    text_rows = 3 * QFontMetricsF(font).lineSpacing() + MARGIN  # left free for the corner texts
     for marker in markers:
         at = to_view.map(QPointF(marker.x, marker.y))
         # Half a letter towards the middle of the image, so that it lies on the image and not beside it.
@@ -73,7 +74,7 @@ def paint_side_markers(
         length = math.hypot(inwards.x(), inwards.y()) or 1.0
         at += inwards * ((half_w + MARGIN) / length)
         x = min(max(at.x(), half_w + MARGIN), viewport.view_width - half_w - MARGIN)
-        y = min(max(at.y(), half_h + MARGIN), viewport.view_height - half_h - MARGIN)
+        y = min(max(at.y(), half_h + MARGIN), viewport.view_height - half_h - MARGIN - text_rows)
         box = QRectF(x - half_w, y - half_h, 2 * half_w, 2 * half_h)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(colours.text, 1.4))

@@ -161,7 +161,7 @@ def paint_mark(
     width = 2.2 if selected else 1.8
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if mark.kind is AnnotationKind.LUCENT_LINE:
-        _paint_lucent_line(painter, path, mark.width_px * _scale(to_view), colour, width)
+        _paint_lucent_line(painter, points, mark.width_px * _scale(to_view), colour, width)
     elif mark.kind is AnnotationKind.RULER:
         draw_path(painter, path, colour, width)
         _paint_end_ticks(painter, points, colour)
@@ -201,22 +201,45 @@ def _paint_handles(
             draw_handle(painter, to_view.map(QPointF(x, y)), colour, filled=handle == active_handle)
 
 
-def _paint_lucent_line(painter: QPainter, path: QPainterPath, band_px: float, colour: QColor, width: float) -> None:
+def _paint_lucent_line(painter: QPainter, points: list[QPointF], band_px: float, colour: QColor, width: float) -> None:
     """Both edges of the band, open between them: the finding itself stays visible."""
     if band_px < 5:
+        path = QPainterPath()
+        path.addPolygon(QPolygonF(points))
         draw_path(painter, path, colour, width)
         return
-    stroker = QPainterPathStroker()
-    stroker.setWidth(band_px)
-    stroker.setCapStyle(Qt.PenCapStyle.FlatCap)
-    stroker.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-    band = stroker.createStroke(path).simplified()
+    band = _band(points, band_px / 2)
     tint = QColor(colour)
     tint.setAlpha(34)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(tint)
     painter.drawPath(band)
     draw_path(painter, band, colour, width - 0.6)
+
+
+def _band(points: list[QPointF], half_px: float) -> QPainterPath:
+    """The outline of a polyline with a width. Mitred, at most twice as far out as the band is wide."""
+    points = [point for i, point in enumerate(points) if not i or QLineF(points[i - 1], point).length() > 0.1]
+    if len(points) < 2:
+        return QPainterPath()
+    normals = []
+    for start, end in itertools.pairwise(points):
+        along = end - start
+        length = math.hypot(along.x(), along.y())
+        normals.append(QPointF(-along.y() / length, along.x() / length))
+    offsets = [normals[0]]
+    for before, after in itertools.pairwise(normals):
+        bisector = before + after
+        # |bisector|^2 = 2 (1 + cos): divided by half of it, the offset meets both edges.
+        offsets.append(bisector / max(QPointF.dotProduct(bisector, bisector) / 2, 0.5))
+    offsets.append(normals[-1])
+    path = QPainterPath()
+    left = [point + offset * half_px for point, offset in zip(points, offsets, strict=True)]
+    right = [point - offset * half_px for point, offset in zip(points, offsets, strict=True)]
+    path.addPolygon(QPolygonF(left + right[::-1]))
+    path.closeSubpath()
+    path.setFillRule(Qt.FillRule.WindingFill)
+    return path
 
 
 def _paint_end_ticks(painter: QPainter, points: list[QPointF], colour: QColor) -> None:
