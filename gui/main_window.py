@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QPoint, QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
+    QResizeEvent,
     QUndoStack,
 )
 from PySide6.QtWidgets import (
@@ -40,6 +41,8 @@ from gui import icons, theme
 from gui.actions import Actions
 from gui.annotations import AnnotationModel
 from gui.cases import DiagnosisState
+from gui.errors import keep_private
+from gui.file_dialogs import choose_folder, choose_new_file, forget_history
 from gui.jobs import Job, Jobs
 from gui.library import CaseLibrary
 from gui.overlay import OverlayMode, OverlayState
@@ -48,6 +51,7 @@ from gui.reading import ReadingController
 from gui.tools import Tool
 from gui.views.case_list import CaseListView
 from gui.views.diagnosis_panel import DiagnosisPanel
+from gui.views.map_bar import MapBar
 from gui.views.notice_bar import NoticeBar
 from gui.views.reading_form import FormState, ReadingForm
 from gui.views.side_by_side import ReadingPanes
@@ -64,6 +68,7 @@ BANNER_CLINICAL = "For research use only, never for care."
 FILE_FILTER = (
     "Radiographs and archives (*.dcm *.dicom *.png *.jpg *.jpeg *.tif *.tiff *.bmp *.zip DICOMDIR);;All files (*)"
 )
+SHARE_OF_COLUMN = 0.42  # of the window's height that the diagnosis may claim before it scrolls
 HEAD_DIAMETERS_MM = ("22", "22.2", "26", "28", "32", "36", "40", "44")
 TOOLBAR = (
     ("open_files",),
@@ -119,7 +124,7 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         self.panes = ReadingPanes(self._controller, self._marks, self._overlay)
         self.case_list = CaseListView(self._library)
-        self.diagnosis = DiagnosisPanel(self._controller, self._overlay, self._preferences)
+        self.diagnosis = DiagnosisPanel(self._controller, self._preferences)
         self.form = ReadingForm()
         self.form.set_undo_stack(self._undo_stack)
         self.form.set_reader(self._preferences.reader_name)
@@ -130,28 +135,24 @@ class MainWindow(QMainWindow):
         self.notice = NoticeBar()
         self.welcome = WelcomeView(self._samples)
 
-        right = QSplitter(Qt.Orientation.Vertical)
-        right.setChildrenCollapsible(False)
-        diagnosis_area = QScrollArea()
-        diagnosis_area.setWidgetResizable(True)
-        diagnosis_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        diagnosis_area.setFrameShape(QFrame.Shape.NoFrame)
-        holder = QWidget()
-        holder_column = QVBoxLayout(holder)
-        holder_column.setContentsMargins(10, 8, 10, 8)
-        holder_column.addWidget(self.diagnosis)
-        holder_column.addStretch(1)
-        diagnosis_area.setWidget(holder)
-        right.addWidget(diagnosis_area)
-        right.addWidget(self.form)
-        right.setStretchFactor(0, 1)
-        right.setStretchFactor(1, 1)
-        self.right_column = right
+        right = QWidget()
+        right_column = QVBoxLayout(right)
+        right_column.setContentsMargins(0, 0, 0, 0)
+        right_column.setSpacing(0)
+        right_column.addWidget(FittingScroll(self.diagnosis))
+        right_column.addWidget(_rule())
+        right_column.addWidget(self.form, 1)
 
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.addWidget(self.case_list)
-        self.splitter.addWidget(self.panes)
+        image_column = QWidget()
+        image_layout = QVBoxLayout(image_column)
+        image_layout.setContentsMargins(0, 0, 0, 0)
+        image_layout.setSpacing(0)
+        image_layout.addWidget(self.panes, 1)
+        image_layout.addWidget(MapBar(self._controller, self._overlay))
+        self.splitter.addWidget(image_column)
         self.splitter.addWidget(right)
         self.splitter.setStretchFactor(1, 1)
         self.stack = QStackedWidget()
@@ -396,13 +397,17 @@ class MainWindow(QMainWindow):
             self.show_problem("No radiograph was found there.", "")
 
     def ask_files(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self, "Open radiographs", "", FILE_FILTER)
-        self.open_paths([Path(name) for name in names])
+        dialog = QFileDialog(self, "Open radiographs")
+        dialog.setNameFilter(FILE_FILTER)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setOption(QFileDialog.Option.DontUseNativeDialog)  # the system's own keep histories of their own
+        dialog.filesSelected.connect(lambda names: self.open_paths([Path(name) for name in names]))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.destroyed.connect(forget_history)
+        dialog.open()
 
     def ask_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Open a folder of radiographs")
-        if name:
-            self.open_paths([Path(name)])
+        choose_folder(self, "Open a folder of radiographs", lambda folder: self.open_paths([folder]))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if _local_paths(event.mimeData()):
@@ -437,6 +442,7 @@ class MainWindow(QMainWindow):
         if radiograph is None:
             self.notice.clear()
         else:
+            keep_private(radiograph.patient_name, radiograph.patient_id, radiograph.path.stem)
             self.notice.show_facts(radiograph.notices)
             self._controller.note_display(self.devicePixelRatio(), (self.panes.main.width(), self.panes.main.height()))
             window = self.panes.window_setting
@@ -505,7 +511,6 @@ class MainWindow(QMainWindow):
     def _on_form_changed(self) -> None:
         self._controller.set_answer(self.form.answer())
         self.panes.refresh_headers()
-        self.diagnosis.refresh_zones()
 
     def _refresh_form(self) -> None:
         hip = self._controller.hip
@@ -827,9 +832,13 @@ class MainWindow(QMainWindow):
             self._controller.set_mode(self._preferences.reading_mode)
 
     def _ask_picture(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save a picture of the window", "lucency.png", "PNG (*.png)")
-        if name and not self.grab().save(name):
-            self.show_problem("The picture could not be written there.", "")
+        picture = self.grab()  # before a dialog lies over it
+
+        def save(path: Path) -> None:
+            if not picture.save(str(path)):
+                self.show_problem("The picture could not be written there.")
+
+        choose_new_file(self, "Save a picture of the window", "lucency.png", "Pictures (*.png)", save)
 
     def _restore_geometry(self) -> None:
         preferences = self._preferences
@@ -871,6 +880,51 @@ class MainWindow(QMainWindow):
         self._preferences.flush()
         super().closeEvent(event)
         self.closed.emit()
+
+
+class FittingScroll(QScrollArea):
+    """As high as its content where there is room, scrolling where there is not."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(10, 8, 10, 8)
+        column.addWidget(content)
+        column.addStretch(1)
+        self.setWidget(holder)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._holder = holder
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().event(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        layout = self._holder.layout()
+        assert layout is not None
+        width = max(self.viewport().width(), layout.minimumSize().width())
+        height = layout.heightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
+        return QSize(layout.minimumSize().width(), height)
+
+    def minimumSizeHint(self) -> QSize:
+        most = round(SHARE_OF_COLUMN * self.window().height())
+        return QSize(super().minimumSizeHint().width(), min(most, self.sizeHint().height()))
+
+
+def _rule() -> QFrame:
+    rule = QFrame()
+    rule.setProperty("role", "rule")
+    return rule
 
 
 def _set_checked(action: object, on: bool) -> None:

@@ -11,13 +11,10 @@ SHOWN_METRICS = ("sensitivity", "specificity", "auc")
 
 def operating_point_text(card: ModelCard) -> str:
     point = card.operating_point
-    chosen = f", chosen on {point.chosen_on}" if point.chosen_on else ""
-    count = f" (n = {point.n:,})" if point.n else ""
-    text = f"Called loose from {100 * point.threshold:.0f}{chosen}{count}."
-    band = card.indeterminate
-    if band is not None and band.high > band.low:
-        text += f" From {100 * band.low:.0f} to {100 * band.high:.0f}: indeterminate."
-    return text
+    chosen = f" (chosen on {point.chosen_on}" if point.chosen_on else ""
+    if chosen:
+        chosen += f", n = {point.n:,})" if point.n else ")"
+    return f"Called loose from {100 * point.threshold:.0f}{chosen}."
 
 
 def tested_text(card: ModelCard) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QUndoStack
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
-from gui import theme
+from gui import actions, theme
 from gui.annotations import AnnotationModel
 from gui.jobs import Jobs
 from gui.library import CaseLibrary
@@ -30,6 +30,7 @@ from study.store import StudyStore
 
 log = logging.getLogger(__name__)
 RECORD_FILE = "record.sqlite"
+LOG_FILE = "lucency.log"
 DEFAULT_READER = "reader"
 
 
@@ -213,9 +214,33 @@ class Program(QObject):
         maker: Callable[[], QWidget] = getattr(self, f"_make_{name}")
         dialog = maker()
         self._dialogs[name] = dialog
-        if isinstance(dialog, QDialog):
-            dialog.finished.connect(lambda _result: self._dialogs.pop(name, None))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.destroyed.connect(lambda: self._dialogs.pop(name, None))
         dialog.show()
+
+    def _make_settings(self) -> QWidget:
+        from gui.views.settings_dialog import SettingsDialog
+
+        return SettingsDialog(self.preferences, list(actions.specs()), self.window)
+
+    def _make_shortcuts(self) -> QWidget:
+        from gui.views.shortcut_sheet import ShortcutSheet
+
+        return ShortcutSheet(actions.specs(), self.preferences.shortcuts, self.window)
+
+    def _make_logs(self) -> QWidget:
+        from gui.views.log_viewer import LogViewer
+
+        return LogViewer(self.preferences.data_folder / "logs" / LOG_FILE, self.window)
+
+    def _make_model_card(self) -> QWidget:
+        from gui.views.model_card_dialog import ModelCardDialog
+
+        return ModelCardDialog(self._bundle_folder, self.window)
+
+    def offer_crash_log(self, note: str) -> None:
+        """The last run ended below Python: its report can be looked at and copied."""
+        self.window.show_problem("Lucency ended unexpectedly last time. What was recorded is safe.", note)
 
     # -- the end ----------------------------------------------------------------------------------
 

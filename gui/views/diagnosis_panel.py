@@ -1,9 +1,8 @@
-"""The CNN's side: its answer with what it was tested on, its map's switches, and how far it agrees with the reader."""
+"""The CNN's side: its answer with what it was tested on, and how far it agrees with the reader."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDoubleSpinBox,
@@ -15,7 +14,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSizePolicy,
-    QSlider,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -24,15 +22,13 @@ from PySide6.QtWidgets import (
 from gui import icons, model_info, theme
 from gui.agreement import Agreement
 from gui.cases import DiagnosisState
-from gui.items.colour_map import SALIENCY_COLOURS
-from gui.overlay import OverlayMode, OverlayState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
-from gui.views.diagnosis_parts import Scale, ScoreBar, ZoneShares
+from gui.views.score_bar import Scale, ScoreBar
 from imaging.radiograph import Side
 from inference.model_bundle import ModelCard
-from inference.prediction import Decision, Engine, Prediction, SaliencyMap
-from study.model import ReadingMode, ZoneFinding
+from inference.prediction import Decision, Engine, Prediction
+from study.model import ReadingMode
 
 SIDE_NAMES = {Side.RIGHT: "Right hip", Side.LEFT: "Left hip"}
 ENGINE_NAMES = {Engine.CUDA: "GPU (CUDA)", Engine.MPS: "GPU (Apple)", Engine.CPU: "CPU"}
@@ -49,13 +45,11 @@ class DiagnosisPanel(QWidget):
     def __init__(
         self,
         controller: ReadingController,
-        overlay: OverlayState,
         preferences: Preferences,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._controller = controller
-        self._overlay = overlay
         self._preferences = preferences
         self._card: ModelCard | None = None
         self._engine_label = ""
@@ -67,13 +61,10 @@ class DiagnosisPanel(QWidget):
         column.addWidget(self._build_status())
         column.addWidget(self._build_answer())
         column.addWidget(self._build_agreement())
-        column.addWidget(self._build_map())
-        column.addWidget(self._build_provenance())
         controller.diagnosis_changed.connect(self.refresh)
         controller.mode_changed.connect(self.refresh)
         controller.hips_changed.connect(self._refresh_hips)
         controller.hip_changed.connect(self._refresh_hips)
-        overlay.changed.connect(self._refresh_map_controls)
         preferences.changed.connect(self._on_preference)
         self._refresh_hips()
         self.refresh()
@@ -87,17 +78,28 @@ class DiagnosisPanel(QWidget):
 
     def _build_header(self) -> QLayout:
         row = QHBoxLayout()
+        row.setSpacing(6)
         title = QLabel("CNN")
         title.setProperty("role", "section")
         title.setToolTip("What the neural network says about this hip")
         row.addWidget(title)
-        row.addStretch(1)
+        self._model_line = QLabel()
+        self._model_line.setProperty("role", "small")
+        self._model_line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        row.addWidget(self._model_line, 1)
         self._hip_buttons = QButtonGroup(self)
         self._hip_buttons.setExclusive(True)
         self._hip_row = QHBoxLayout()
         self._hip_row.setSpacing(4)
         row.addLayout(self._hip_row)
         self._hip_buttons.idClicked.connect(self._controller.select_hip)
+        self._card_button = QToolButton()
+        self._card_button.setProperty("role", "quiet")
+        self._card_button.setToolTip("Model card: what it learnt from, and how it was tested")
+        self._card_button.setAccessibleName("Model card")
+        icons.attach(self._card_button, "info")
+        self._card_button.clicked.connect(self.card_asked)
+        row.addWidget(self._card_button)
         return row
 
     def _build_status(self) -> QWidget:
@@ -158,10 +160,10 @@ class DiagnosisPanel(QWidget):
         self._components = QLabel()
         self._components.setTextFormat(Qt.TextFormat.RichText)
         column.addWidget(self._components)
-        self._operating_point = _wrapped("small")
-        column.addWidget(self._operating_point)
         self._tested = _wrapped("small")
         column.addWidget(self._tested)
+        self._training = _wrapped("warning")
+        column.addWidget(self._training)
         column.addLayout(self._build_prevalence())
         return self._answer
 
@@ -208,84 +210,6 @@ class DiagnosisPanel(QWidget):
         self._agreement_row.addWidget(self._agreement_text, 1)
         return self._agreement
 
-    def _build_map(self) -> QWidget:
-        self._map = QFrame()
-        self._map.setProperty("role", "card")
-        column = QVBoxLayout(self._map)
-        column.setSpacing(6)
-        row = QHBoxLayout()
-        title = QLabel("Model attention")
-        title.setProperty("role", "section")
-        row.addWidget(title)
-        row.addStretch(1)
-        self._map_switch = QToolButton()
-        self._map_switch.setCheckable(True)
-        self._map_switch.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        icons.attach(self._map_switch, "overlay")
-        self._map_switch.toggled.connect(self._overlay.set_visible)
-        row.addWidget(self._map_switch)
-        self._contour = QToolButton()
-        self._contour.setCheckable(True)
-        self._contour.setText("Contour")
-        self._contour.setToolTip("Lines at the threshold instead of colours")
-        self._contour.toggled.connect(self._overlay.set_contour)
-        row.addWidget(self._contour)
-        column.addLayout(row)
-        self._map_note = _wrapped("small")
-        column.addWidget(self._map_note)
-        self._legend = MapLegend()
-        column.addWidget(self._legend)
-        self._sliders = QWidget()
-        grid = QGridLayout(self._sliders)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setColumnStretch(1, 1)
-        self._opacity, self._opacity_value = self._slider(grid, 0, "Opacity", "Opacity of the model's attention")
-        self._threshold, self._threshold_value = self._slider(
-            grid, 1, "Threshold", "Attention below this share of the scale is not drawn"
-        )
-        self._opacity.valueChanged.connect(lambda value: self._overlay.set_opacity(value / 100))
-        self._threshold.valueChanged.connect(lambda value: self._overlay.set_threshold(value / 100))
-        column.addWidget(self._sliders)
-        self._zones = ZoneShares()
-        column.addWidget(self._zones)
-        return self._map
-
-    def _slider(self, grid: QGridLayout, row: int, name: str, tip: str) -> tuple[QSlider, QLabel]:
-        label = QLabel(name)
-        label.setProperty("role", "small")
-        slider = QSlider(Qt.Orientation.Horizontal)
-        slider.setRange(0, 100)
-        slider.setSingleStep(5)
-        slider.setPageStep(10)
-        slider.setAccessibleName(name)
-        slider.setToolTip(tip)
-        label.setBuddy(slider)
-        value = QLabel()
-        value.setProperty("role", "small")
-        value.setMinimumWidth(value.fontMetrics().horizontalAdvance("100 %"))
-        value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        grid.addWidget(label, row, 0)
-        grid.addWidget(slider, row, 1)
-        grid.addWidget(value, row, 2)
-        return slider, value
-
-    def _build_provenance(self) -> QWidget:
-        box = QWidget()
-        column = QVBoxLayout(box)
-        column.setContentsMargins(2, 0, 2, 0)
-        column.setSpacing(2)
-        self._training = _wrapped("warning")
-        column.addWidget(self._training)
-        row = QHBoxLayout()
-        self._model_line = _wrapped("small")
-        row.addWidget(self._model_line, 1)
-        self._card_button = QPushButton("Model card")
-        self._card_button.setProperty("role", "quiet")
-        self._card_button.clicked.connect(self.card_asked)
-        row.addWidget(self._card_button, 0, Qt.AlignmentFlag.AlignTop)
-        column.addLayout(row)
-        return box
-
     # -- refreshing -------------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -299,8 +223,6 @@ class DiagnosisPanel(QWidget):
         else:
             self._refresh_status(state)
         self._refresh_agreement()
-        self._map.setVisible(shown and prediction is not None and prediction.decision is not Decision.NOT_ASSESSABLE)
-        self._refresh_map_controls()
         self._refresh_provenance()
 
     def _refresh_status(self, state: DiagnosisState) -> None:
@@ -327,7 +249,7 @@ class DiagnosisPanel(QWidget):
         self._outcome_word.setText(look.word)
         self._outcome_word.setStyleSheet(f"color: {look.color}; font-size: {self._pt(1.6)}pt; font-weight: 600;")
         score = prediction.score
-        for widget in (self._score, self._score_unit, self._bar, self._operating_point, self._tested):
+        for widget in (self._score, self._score_unit, self._bar, self._tested):
             widget.setVisible(score is not None)
         self._score.setText("" if score is None else f"{score:.0f}")
         self._score.setStyleSheet(f"color: {look.color}; font-size: {self._pt(2.1)}pt; font-weight: 600;")
@@ -344,10 +266,8 @@ class DiagnosisPanel(QWidget):
         self._bar.show_scores(self._scale(), score, look.color, recorded.score if recorded is not None else None)
         self._refresh_components(prediction)
         if self._card is not None:
-            self._operating_point.setText(model_info.operating_point_text(self._card))
-            self._tested.setText(model_info.tested_text(self._card))
+            self._tested.setText(f"{model_info.operating_point_text(self._card)} {model_info.tested_text(self._card)}")
         else:
-            self._operating_point.clear()
             self._tested.clear()
         self._refresh_predictive(prediction)
 
@@ -412,60 +332,20 @@ class DiagnosisPanel(QWidget):
             scores += f"<br>Before the CNN was shown: {first.word}{_score_text(hip.reading.score)}"
         self._agreement_text.setText("<br>".join([scores, *lines]))
 
-    def _refresh_map_controls(self) -> None:
-        overlay = self._overlay
-        prediction = self._controller.prediction
-        saliency = prediction.saliency if prediction is not None else None
-        empty = saliency is None or saliency.is_empty
-        for button, value in ((self._map_switch, overlay.visible), (self._contour, _is_contour(overlay))):
-            button.blockSignals(True)
-            button.setChecked(value)
-            button.blockSignals(False)
-        self._map_switch.setText("Shown" if overlay.visible else "Show")
-        for slider, label, share in (
-            (self._opacity, self._opacity_value, overlay.opacity),
-            (self._threshold, self._threshold_value, overlay.threshold),
-        ):
-            slider.blockSignals(True)
-            slider.setValue(round(100 * share))
-            slider.blockSignals(False)
-            label.setText(f"{100 * share:.0f} %")
-        for widget in (self._map_switch, self._contour, self._sliders):
-            widget.setEnabled(not empty)
-        self._legend.setVisible(not empty)
-        self._legend.show_map(saliency if not empty else None, overlay.threshold)
-        if empty:
-            self._map_note.setText("No map: the CNN attended nowhere above its display level.")
-        elif saliency is not None:
-            self._map_note.setText(
-                f"{saliency.method}: what the score came from, not where a lucency is. Thin lines are where such maps "
-                "are weakest."
-            )
-        self.refresh_zones()
-
-    def refresh_zones(self) -> None:
-        """The reader's zones may change while the map stays."""
-        prediction, hip = self._controller.prediction, self._controller.hip
-        saliency = prediction.saliency if prediction is not None else None
-        shares = prediction.zone_shares if prediction is not None and saliency and not saliency.is_empty else {}
-        self._zones.show_zones(shares, found_words(hip.answer.findings) if hip is not None else {})
-        self._zones.setVisible(bool(shares))
-
     def _refresh_provenance(self) -> None:
-        prediction = self._controller.prediction
-        card = self._card
+        prediction, card = self._controller.prediction, self._card
+        self._card_button.setVisible(card is not None)
+        self._training.setVisible(card is not None and card.training_data == "simulated")
+        self._training.setText("Learnt from simulated radiographs only.")
         if card is None:
-            self._training.setVisible(False)
             self._model_line.clear()
-            self._card_button.setVisible(False)
             return
-        simulated = card.training_data == "simulated"
-        self._training.setVisible(simulated)
-        self._training.setText("Learnt from simulated radiographs only. Research use.")
-        engine = ENGINE_NAMES[prediction.engine] if prediction is not None else self._engine_label
-        seconds = f", {prediction.elapsed_s:.2f} s" if prediction is not None else ""
-        self._model_line.setText(f"{card.title} {card.version} · {engine}{seconds}" if engine else card.title)
-        self._card_button.setVisible(True)
+        engine = ENGINE_NAMES[prediction.engine] if prediction is not None else ""
+        parts = [f"{card.title} {card.version}", engine]
+        if prediction is not None:
+            parts.append(f"{prediction.elapsed_s:.2f} s")
+        self._model_line.setText(" · ".join(part for part in parts if part))
+        self._model_line.setToolTip(f"{self._model_line.text()}\n{self._engine_label}".strip())
 
     def _refresh_hips(self) -> None:
         hips = self._controller.hips
@@ -502,52 +382,6 @@ class DiagnosisPanel(QWidget):
         return f"{times * self.font().pointSizeF():.1f}"
 
 
-class MapLegend(QWidget):
-    """The colour scale with its fixed levels in numbers; what lies below the threshold is faded."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._levels = (0.0, 1.0)
-        self._threshold = 0.0
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        colours = SALIENCY_COLOURS[:, :3].copy()
-        self._strip = QImage(colours.tobytes(), 256, 1, 256 * 3, QImage.Format.Format_RGB888).copy()
-
-    def show_map(self, saliency: SaliencyMap | None, threshold: float) -> None:
-        if saliency is not None:
-            self._levels = saliency.levels
-        self._threshold = threshold
-        self.setAccessibleName(f"Colour scale from {self._levels[0]:.2g} to {self._levels[1]:.2g}, fixed levels")
-        self.update()
-
-    def sizeHint(self) -> QSize:
-        em = self.fontMetrics().height()
-        return QSize(10 * em, round(1.9 * em))
-
-    minimumSizeHint = sizeHint
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        em = self.fontMetrics().height()
-        strip = QRectF(0, 0, self.width(), 0.55 * em)
-        painter.drawImage(strip, self._strip)
-        if self._threshold > 0:
-            faded = QRectF(strip)
-            faded.setWidth(strip.width() * self._threshold)
-            painter.fillRect(faded, theme.translucent(theme.colors().raised, 0.85))
-        font = self.font()
-        font.setPointSizeF(0.85 * font.pointSizeF())
-        painter.setFont(font)
-        painter.setPen(QColor(theme.colors().muted))
-        low, high = self._levels
-        below = QRectF(0, strip.bottom() + 0.1 * em, self.width(), 1.2 * em)
-        top = Qt.AlignmentFlag.AlignTop
-        painter.drawText(below, top | Qt.AlignmentFlag.AlignLeft, f"{low:.2g}")
-        painter.drawText(below, top | Qt.AlignmentFlag.AlignHCenter, "fixed levels")
-        painter.drawText(below, top | Qt.AlignmentFlag.AlignRight, f"{high:.2g} and above")
-        painter.end()
-
-
 def agreement_lines(agreement: Agreement) -> list[str]:
     """Sentences; only about what could be compared."""
     lines = []
@@ -564,32 +398,12 @@ def agreement_lines(agreement: Agreement) -> list[str]:
     return lines
 
 
-def found_words(findings: tuple[ZoneFinding, ...]) -> dict[str, str]:
-    """What the reader found, zone by zone, in a few words."""
-    words = {}
-    for finding in findings:
-        parts = []
-        if finding.lucency:
-            parts.append("line" if finding.width_mm is None else f"line {finding.width_mm:g} mm")
-        if finding.osteolysis:
-            parts.append("osteolysis")
-        if finding.not_assessable:
-            parts.append("not assessable")
-        if parts:
-            words[finding.zone] = ", ".join(parts)
-    return words
-
-
 def hip_name(side: Side, index: int) -> str:
     return SIDE_NAMES.get(side, f"Hip {index + 1}")
 
 
 def _score_text(score: float | None) -> str:
     return "" if score is None else f" {score:.0f}"
-
-
-def _is_contour(overlay: OverlayState) -> bool:
-    return overlay.mode is not OverlayMode.FILL
 
 
 def _wrapped(role: str = "") -> QLabel:

@@ -1,4 +1,4 @@
-"""One strip above the image: what is under way, what went wrong, what the file says about itself."""
+"""Above the image: what is under way, what went wrong, what the file says about itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from gui import icons, theme
+from gui.errors import NoticesBar
 from gui.jobs import Job
+
+NOTE_S = 12.0  # a note that asks for nothing goes by itself
 
 
 class NoticeBar(QWidget):
@@ -20,7 +23,6 @@ class NoticeBar(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         self._job: Job | None = None
-        self._details = ""
         self._busy = QFrame()
         row = QHBoxLayout(self._busy)
         row.setContentsMargins(12, 4, 12, 4)
@@ -36,29 +38,8 @@ class NoticeBar(QWidget):
         row.addWidget(self._cancel)
         row.addStretch(2)
         column.addWidget(self._busy)
-
-        self._message = QFrame()
-        self._message.setProperty("role", "notice")
-        row = QHBoxLayout(self._message)
-        row.setContentsMargins(12, 4, 8, 4)
-        self._message_icon = QLabel()
-        self._message_text = QLabel()
-        self._message_text.setWordWrap(True)
-        self._message_text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._details_button = QPushButton("Details")
-        self._details_button.setProperty("role", "quiet")
-        self._details_button.clicked.connect(self._show_details)
-        self._close = QPushButton()
-        self._close.setProperty("role", "quiet")
-        self._close.setAccessibleName("Close this message")
-        icons.attach(self._close, "close")
-        self._close.clicked.connect(self._message.hide)
-        row.addWidget(self._message_icon)
-        row.addWidget(self._message_text, 1)
-        row.addWidget(self._details_button)
-        row.addWidget(self._close)
-        column.addWidget(self._message)
-
+        self._notices = NoticesBar()
+        column.addWidget(self._notices)
         self._facts = QFrame()
         row = QHBoxLayout(self._facts)
         row.setContentsMargins(12, 4, 12, 4)
@@ -69,13 +50,14 @@ class NoticeBar(QWidget):
         row.addWidget(self._facts_icon, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self._facts_text, 1)
         column.addWidget(self._facts)
-        for part in (self._busy, self._message, self._facts):
-            part.hide()
+        self._busy.hide()
+        self._facts.hide()
 
     @property
     def message(self) -> str:
-        """The sentence on screen, or ""."""
-        return "" if self._message.isHidden() else self._message_text.text()
+        """The newest sentence on screen, or ""."""
+        sentences = self._notices.sentences
+        return sentences[-1] if sentences else ""
 
     @property
     def facts(self) -> str:
@@ -83,6 +65,7 @@ class NoticeBar(QWidget):
 
     @property
     def busy(self) -> str:
+        """What is said to be under way, or ""."""
         return "" if self._busy.isHidden() else self._busy_text.text()
 
     def show_busy(self, job: Job | None) -> None:
@@ -91,37 +74,25 @@ class NoticeBar(QWidget):
         if job is not None:
             self._busy_text.setText(f"{job.title} …")
 
-    def show_problem(self, sentence: str, details: str) -> None:
-        self._show("warning", theme.colors().warning, sentence, details)
+    def show_problem(self, sentence: str, details: str = "") -> None:
+        """Stays until it is closed, or another radiograph opens."""
+        self._notices.show_notice(sentence, details)
 
     def show_note(self, sentence: str) -> None:
-        self._show("info", theme.colors().muted, sentence, "")
+        self._notices.show_notice(sentence, seconds=NOTE_S)
 
     def show_facts(self, sentences: Sequence[str]) -> None:
         """What the file says about itself, or does not: shown as long as its radiograph is. Clears older messages."""
-        self._message.hide()
+        self._notices.clear()
         self._facts.setVisible(bool(sentences))
         self._facts_text.setText(" ".join(sentences))
         size = self.fontMetrics().height()
         self._facts_icon.setPixmap(icons.pixmap("info", size, theme.colors().muted, self.devicePixelRatio()))
 
     def clear(self) -> None:
-        self._message.hide()
+        self._notices.clear()
         self._facts.hide()
-
-    def _show(self, icon: str, color: str, sentence: str, details: str) -> None:
-        self._details = details
-        size = round(1.2 * self.fontMetrics().height())
-        self._message_icon.setPixmap(icons.pixmap(icon, size, color, self.devicePixelRatio()))
-        self._message_text.setText(sentence)
-        self._details_button.setVisible(bool(details))
-        self._message.show()
 
     def _on_cancel(self) -> None:
         if self._job is not None:
             self._job.cancel()
-
-    def _show_details(self) -> None:
-        from gui.errors import show_details
-
-        show_details(self, self._message_text.text(), self._details)

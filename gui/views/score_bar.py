@@ -1,8 +1,7 @@
-"""The painted parts of the diagnosis panel: the scale of the score, the map's legend, the zones."""
+"""The scale of the score, with both answers on it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -10,7 +9,6 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui import theme
-from imaging.zones import CUP_ZONES, ZONES
 
 
 @dataclass(frozen=True)
@@ -117,76 +115,4 @@ class ScoreBar(QWidget):
                 else Qt.AlignmentFlag.AlignHCenter
             )
             painter.drawText(box, flags | align, f"loose from {point:.0f}")
-        painter.end()
-
-
-class ZoneShares(QWidget):
-    """A row for every zone: the share of the CNN's attention as a bar, and what the reader found there."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._shares: Mapping[str, float] = {}
-        self._found: dict[str, str] = {}
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def show_zones(self, shares: Mapping[str, float], found: Mapping[str, str]) -> None:
-        """`found`: zone -> the reader's words about it, e.g. "line 2.5 mm"."""
-        self._shares, self._found = dict(shares), dict(found)
-        rows = [f"zone {zone}: {100 * shares.get(zone, 0):.0f} %" for zone in self.rows()]
-        self.setAccessibleName("Model attention by zone. " + ", ".join(rows))
-        self.updateGeometry()
-        self.update()
-
-    def rows(self) -> Sequence[str]:
-        return [zone for zone in ZONES if zone in self._shares or zone in self._found]
-
-    def sizeHint(self) -> QSize:
-        em = QFontMetricsF(self.font()).height()
-        return QSize(int(14 * em), int((len(self.rows()) + 1) * 1.35 * em))
-
-    minimumSizeHint = sizeHint
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        now = theme.colors()
-        metrics = QFontMetricsF(self.font())
-        em = metrics.height()
-        row_height = 1.35 * em
-        name_width = metrics.horizontalAdvance("Gruen 7 ") + 0.4 * em
-        name_width = max(name_width, metrics.horizontalAdvance("DeLee III ") + 0.4 * em)
-        share_width = metrics.horizontalAdvance("100 %") + 0.5 * em
-        yours_width = max(6.0 * em, self.width() * 0.32)
-        bar_left = name_width
-        bar_width = max(self.width() - name_width - share_width - yours_width, 2 * em)
-        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.setPen(QColor(now.muted))
-        painter.drawText(QRectF(bar_left, 0, bar_width + share_width, row_height), middle, "Attention")
-        yours_left = bar_left + bar_width + share_width
-        painter.drawText(QRectF(yours_left, 0, yours_width, row_height), middle, "Yours")
-        largest = max(self._shares.values(), default=0.0)
-        for row, zone in enumerate(self.rows(), start=1):
-            top = row * row_height
-            share = self._shares.get(zone, 0.0)
-            found = self._found.get(zone, "")
-            painter.setPen(QColor(now.text))
-            system = "DeLee" if zone in CUP_ZONES else "Gruen"
-            painter.drawText(QRectF(0, top, name_width, row_height), middle, f"{system} {zone}")
-            painter.setPen(Qt.PenStyle.NoPen)
-            groove = QRectF(bar_left, top + 0.42 * row_height, bar_width, 0.22 * row_height)
-            painter.setBrush(QColor(now.line))
-            painter.drawRoundedRect(groove, 2, 2)
-            if largest > 0 and share > 0:
-                painter.setBrush(QColor(now.attention))
-                filled = QRectF(groove)
-                filled.setWidth(groove.width() * min(share, 1.0))
-                painter.drawRoundedRect(filled, 2, 2)
-            painter.setPen(QColor(now.text if share >= 0.005 else now.muted))
-            painter.drawText(
-                QRectF(bar_left + bar_width + 0.4 * em, top, share_width, row_height), middle, f"{100 * share:.0f} %"
-            )
-            if found:
-                painter.setPen(QColor(theme.reader_color(0) if now is theme.DARK else now.accent))
-                text = metrics.elidedText(found, Qt.TextElideMode.ElideRight, yours_width)
-                painter.drawText(QRectF(yours_left, top, yours_width, row_height), middle, text)
         painter.end()
