@@ -196,12 +196,13 @@ def add_skin_fold(paths: Paths, rng: np.random.Generator) -> None:
         ],
         5,
     )
-    depth = rng.uniform(4, 11)
+    depth = rng.uniform(2, 7)
     stride, x, y = canvas.coarse(1.6)
     distance, arc, beyond = polyline_distance(curve, x, y, 60.0)
     fade = np.clip(np.minimum(arc, 180 - arc) / 40, 0, 1) * (beyond <= 0)
     distance, fade = canvas.refine(distance, stride), canvas.refine(fade.astype(np.float32), stride)
-    fold = depth * np.clip(fade, 0, 1) * (distance > 0) * np.exp(-np.maximum(distance, 0) / 9.0)
+    edge = np.clip(0.5 + distance / rng.uniform(1.0, 3.5), 0, 1)
+    fold = depth * np.clip(fade, 0, 1) * edge * np.exp(-np.maximum(distance, 0) / 9.0)
     paths["soft"][...] += fold
 
 
@@ -474,8 +475,8 @@ def add_native_head(paths: Paths, canvas: Canvas, patient: Patient, rng: np.rand
     x, y = part.coordinates
     d = np.hypot(x, y) - r + part.noise(rng, 8.0) * 0.25
     outer, inner = half_depth(d, r), half_depth(d, r, -0.8)
-    texture = part.texture(rng, 75, patient.grain_mm * 0.9)
-    core = 1 + 0.7 * np.exp(-(((x + 2 + 0.35 * y) / 9) ** 2))
-    density = patient.bone_density * 0.8 * core * (1 + 0.16 * patient.trabecular_contrast * texture)
+    texture = part.texture(rng, 75, patient.grain_mm * 0.7)
+    core = 1 + 0.5 * np.exp(-(((x + 2 + 0.35 * y) / 9) ** 2))
+    density = patient.bone_density * 0.65 * core * (1 + 0.10 * patient.trabecular_contrast * texture)
     existing = 0.55  # part of the ball has been counted with the neck's silhouette
     view.insert("bone", 2 * (outer - inner) * 0.5 + 2 * inner * density * (1 - existing))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless
 
 from training.simulation.truth import SimulatedRadiograph
@@ -81,9 +83,14 @@ def write_dicom(
     ds.PixelSpacingCalibrationDescription = "simulated: exact in the plane of the hip"
     ds.LossyImageCompression = "00"
     ds.KVP = f"{image.truth.nuisance.get('exposure_tube_kv', 75.0):.1f}"
-    ds.PixelData = np.ascontiguousarray(image.pixels).tobytes()
-    ds["PixelData"].VR = "OW"
     if compress:
-        ds.compress(JPEG2000Lossless, generate_instance_uid=False)
+        meta.TransferSyntaxUID = JPEG2000Lossless
+        frame = imagecodecs.jpeg2k_encode(image.pixels, codecformat="j2k", reversible=True, bitspersample=image.bits)
+        ds.PixelData = encapsulate([frame])
+        ds["PixelData"].is_undefined_length = True
+        ds["PixelData"].VR = "OB"
+    else:
+        ds.PixelData = np.ascontiguousarray(image.pixels).tobytes()
+        ds["PixelData"].VR = "OW"
     path.parent.mkdir(parents=True, exist_ok=True)
     pydicom.dcmwrite(path, ds, enforce_file_format=True)

@@ -125,7 +125,7 @@ def _propose(
     rng: np.random.Generator, label: Label, cemented: bool, cup: bool, hard: bool, shifted: bool, emphasis: int
 ) -> ComponentPlan:
     zero = np.zeros(SAMPLES)
-    rim_density = float(rng.uniform(0.45, 0.9))
+    rim_density = float(rng.uniform(0.6, 1.0))
     spots = np.clip(rough(rng, 0.05) - 1.0, 0, 1.2) * 0.5  # spot welds and condensations, in every class
     if label is Label.FIXED:
         if not hard:
@@ -209,7 +209,7 @@ def _propose(
         )
         if there
     ]
-    rim_width = rng.uniform(0.5, 1.0) + 0.1 * emphasis
+    rim_width = rng.uniform(0.6, 1.1) + 0.1 * emphasis
     rim = np.where(line > LINE_MM, rim_width * np.clip(1 + 0.25 * rough(rng, 0.03), 0.4, 1.5), spots)
     return ComponentPlan(
         label,

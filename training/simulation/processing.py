@@ -54,11 +54,11 @@ def draw_look(rng: np.random.Generator, clean: bool = False, shifted: bool = Fal
     harsh = rng.random() < 0.25
     flat = not harsh and rng.random() < 0.25
     black = rng.uniform(-0.15, 0.25) if harsh else rng.uniform(0.9, 2.2) if flat else rng.uniform(0.15, 1.0)
-    white = rng.uniform(-0.02, 0.2) if harsh else rng.uniform(0.7, 1.6) if flat else rng.uniform(0.1, 0.8)
+    white = rng.uniform(0.05, 0.3) if harsh else rng.uniform(0.7, 1.6) if flat else rng.uniform(0.1, 0.8)
     look = Look(
         detail=float(rng.uniform(0.0, 1.1)),
         mid=float(rng.uniform(0.0, 0.55)),
-        compression=float(rng.uniform(0.0, 0.75)),
+        compression=float(rng.uniform(0.25, 0.85) if rng.random() < 0.85 else rng.uniform(0.0, 0.3)),
         halo=float(rng.uniform(0.0, 0.6) * (rng.random() < 0.35)),
         black=float(black),
         white=float(white),

@@ -30,8 +30,8 @@ from training.simulation.truth import (
 )
 
 MAX_ATTEMPTS = 4
-VISIBLE_CNR = 1.0  # of one stretch of line, in the final image
-VISIBLE_CONTRAST = 0.012  # of the display range
+VISIBLE_CNR = 1.5  # of one stretch of line, in the final image
+VISIBLE_CONTRAST = 0.018  # of the display range
 COUNTED_LINE_MM = 1.0  # lines wider than this are in the lucency mask
 
 Stream = Callable[[str], np.random.Generator]
@@ -342,10 +342,15 @@ def _simulate_suitable(stream: Stream, options: SimulationOptions, pelvis: bool)
     else:
         others = []
         frame = frame_single(stream("frame"), design, patient, options, design.stem_form.tip[1])
+    paths = physics.Paths(frame.canvas)
+    sockets = [None if each.replaced else 26.0 * patient.size for each in (design, *others)]
+    background(paths, frame.canvas, patient, stream, (sockets[0], sockets[1] if others else 26.0 * patient.size))
+    without_hips = paths.stack
     notes: list[str] = []
     best: SimulatedRadiograph | None = None
     for attempt in range(MAX_ATTEMPTS):
-        best, failed = _render(stream, options, patient, [design, *others], frame, pelvis, attempt, tuple(notes))
+        paths.stack = without_hips.copy()
+        best, failed = _render(stream, options, patient, [design, *others], frame, paths, pelvis, attempt, tuple(notes))
         if not failed:
             return best
         notes.append(f"redrawn: {failed}")
@@ -401,14 +406,13 @@ def _render(
     patient: anatomy.Patient,
     designs: list[HipDesign],
     frame: Frame,
+    paths: physics.Paths,
     pelvis: bool,
     emphasis: int,
     notes: tuple[str, ...],
 ) -> tuple[SimulatedRadiograph, str]:
+    """(radiograph, what a loose component lacks to be seen or "") with the hips drawn into the paths."""
     canvas = frame.canvas
-    paths = physics.Paths(canvas)
-    sockets = tuple(None if d.replaced else 26.0 * patient.size for d in designs)
-    background(paths, canvas, patient, stream, (sockets[0], sockets[1] if len(sockets) > 1 else 26.0 * patient.size))
     drawn: list[DrawnHip] = []
     for number, design in enumerate(designs):
         name = "main" if number == 0 else "other"
