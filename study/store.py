@@ -381,6 +381,11 @@ class StudyStore:
 
     def _ready(self) -> None:
         """Open what is not open. Raises StoreError."""
+        if self.path is None and self._connection is not None:
+            from study import tables
+
+            if not tables.answers(self._connection):  # the server was restarted since
+                self._let_go()
         if self._connection is not None and self._local is not None:
             return
         try:

@@ -97,6 +97,16 @@ def server_engine(url: str) -> sa.Engine:
     return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=1, max_overflow=0)
 
 
+def answers(connection: sa.Connection) -> bool:
+    """Whether the server is still at the other end."""
+    try:
+        with connection.begin():
+            connection.execute(sa.text("SELECT 1"))
+    except sa.exc.DBAPIError:
+        return False
+    return True
+
+
 def is_empty(connection: sa.Connection) -> bool:
     """Whether neither of the record's tables, nor (in a file) anybody else's, is there."""
     names = sa.inspect(connection).get_table_names()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import resource
@@ -107,6 +108,104 @@ def test_kill_loses_nothing_acknowledged(tmp_path):
 @pytest.mark.slow
 def test_a_thousand_kills_lose_nothing_acknowledged(tmp_path):
     assert kill_repeatedly(tmp_path, 1000, seed=2) > 1000
+
+
+# --- power cuts
+
+
+def cut_repeatedly(folder: Path, cuts: int, seed: int) -> int:
+    """Cut the power at random writes, reopen what the disk then holds. Returns the number of logged operations."""
+    power_cut, disk = remembering_disk()
+    original = folder / "original"
+    store = StudyStore(original / "record.sqlite", "test", keep_backups=0)
+    with disk.mounted():
+        store.open().result()
+        for number in range(25):
+            draft = store.save_draft("case", f"{number}".encode())
+            batch = [store.append("mode", "ann", {"n": number, "t": "x" * (number % 5) * 1500}) for _ in range(2)]
+            for future in batch:
+                event = future.result()
+                disk.acknowledge("event", event.seq, event.hash)
+            draft.result()
+            disk.acknowledge("draft", number)
+    store.close()
+    assert {"write", "sync", "delete", "acknowledged"} <= {op[0] for op in disk.log}
+
+    chance = random.Random(seed)
+    for number in range(cuts):
+        cut = chance.randrange(len(disk.log) + 1)
+        known = {op[3]: op[4] for op in disk.log[:cut] if op[2:3] == ("event",)}
+        drafts = [op[3] for op in disk.log[:cut] if op[2:3] == ("draft",)]
+        after = folder / f"cut-{number}"
+        after.mkdir()
+        power_cut.write_disk(power_cut.disk_after_cut(disk.log, cut, chance), after)
+        (after / "device-id").write_bytes((original / "device-id").read_bytes())
+        with StudyStore(after / "record.sqlite", "test", keep_backups=0) as reopened:
+            history = reopened.history()
+            assert history.problems == [], f"cut {number} at {cut}"
+            assert reopened.warnings == []
+            stored = {event.seq: event.hash for event in history.events}
+            assert {seq: stored.get(seq) for seq in known} == known, f"cut {number} at {cut}"
+            if drafts:
+                draft = reopened.draft("case")
+                assert draft is not None
+                assert int(draft) >= drafts[-1]
+            assert reopened.append("mode", "ann", {}).result().seq == len(stored) + 1
+        shutil.rmtree(after)
+    return len(disk.log)
+
+
+def remembering_disk():
+    sys.path.insert(0, str(WORKER.parent))
+    try:
+        import power_cut
+    finally:
+        sys.path.pop(0)
+    try:
+        disk = power_cut.RememberingDisk()
+        with disk.mounted():
+            pass
+    except (OSError, sqlite3.OperationalError) as error:
+        pytest.skip(f"this Python's SQLite cannot be given another file system: {error}")
+    return power_cut, disk
+
+
+def test_the_simulated_power_cut_can_lose_data(tmp_path):
+    """The check itself: a database that does not wait for the disk must be seen to lose what it acknowledged."""
+    power_cut, disk = remembering_disk()
+    with disk.mounted():
+        connection = sqlite3.connect(tmp_path / "careless.sqlite", isolation_level=None)
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("CREATE TABLE t (n INTEGER)")
+        for number in range(20):
+            connection.execute("INSERT INTO t VALUES (?)", (number,))
+            disk.acknowledge(number)
+    connection.close()
+    lost = 0
+    chance = random.Random(7)
+    for _ in range(20):
+        cut = chance.randrange(len(disk.log))
+        acknowledged = [op[2] for op in disk.log[:cut] if op[0] == "acknowledged"]
+        folder = tmp_path / "after"
+        folder.mkdir()
+        power_cut.write_disk(power_cut.disk_after_cut(disk.log, cut, chance), folder)
+        with contextlib.closing(sqlite3.connect(folder / "careless.sqlite")) as reopened:
+            try:
+                kept = [n for (n,) in reopened.execute("SELECT n FROM t")]
+            except sqlite3.DatabaseError:
+                kept = []
+        lost += not set(acknowledged) <= set(kept)
+        shutil.rmtree(folder)
+    assert lost > 5
+
+
+def test_power_cuts_lose_nothing_acknowledged(tmp_path):
+    assert cut_repeatedly(tmp_path, 40, seed=5) > 500
+
+
+@pytest.mark.slow
+def test_a_thousand_power_cuts_lose_nothing_acknowledged(tmp_path):
+    cut_repeatedly(tmp_path, 1000, seed=6)
 
 
 # --- flipped bits
