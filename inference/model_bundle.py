@@ -22,13 +22,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from inference.onnx_files import external_files
 from inference.prediction import InferenceError
-from inference.preprocess import InputSpec
+
+if TYPE_CHECKING:
+    from inference.preprocess import InputSpec
 
 SCHEMA = 1
 MANIFEST = "model.json"
@@ -182,6 +184,8 @@ class ModelCard(_Card, frozen=True, kw_only=True):
 
     @property
     def spec(self) -> InputSpec:
+        from inference.preprocess import InputSpec  # brings Pillow, which a process that shows cards can do without
+
         return InputSpec(self.input.size, self.input.channels, self.input.mean, self.input.std)
 
 

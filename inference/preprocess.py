@@ -16,6 +16,7 @@ FloatArray = npt.NDArray[np.float32]
 # Grey values between these percentiles of the region are spread over 0..1: tone curves, bit depths and
 # exposure differ too much between machines for absolute values to mean anything.
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
+PERCENTILE_GRID = 224  # pixels a side that are enough to find them: all of a larger crop would take a third of the time
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def crop_region(pixels: Pixels, region: HipRegion, size: int) -> FloatArray:
     scale = size / square.width
     out_left, out_right = (round((edge - left) * scale) for edge in (inside_left, inside_right))
     out_top, out_bottom = (round((edge - top) * scale) for edge in (inside_top, inside_bottom))
+    out_left, out_top = min(out_left, size - 1), min(out_top, size - 1)
     out_right, out_bottom = max(out_right, out_left + 1), max(out_bottom, out_top + 1)
     # Cut first, so that Pillow converts only what it resamples.
     x0, y0 = int(np.floor(inside_left)), int(np.floor(inside_top))
@@ -57,12 +59,15 @@ def crop_region(pixels: Pixels, region: HipRegion, size: int) -> FloatArray:
         ),
         dtype=np.float32,
     )
-    low, high = np.percentile(resampled, (LOW_PERCENTILE, HIGH_PERCENTILE))
     out = np.zeros((size, size), np.float32)
+    stretched = out[out_top:out_bottom, out_left:out_right]
+    resampled = resampled[: stretched.shape[0], : stretched.shape[1]]
+    step = max(1, size // PERCENTILE_GRID)
+    low, high = (float(level) for level in np.percentile(resampled[::step, ::step], (LOW_PERCENTILE, HIGH_PERCENTILE)))
     if high > low:
-        out[out_top:out_bottom, out_left:out_right] = np.clip((resampled - low) / (high - low), 0.0, 1.0)[
-            : size - out_top, : size - out_left
-        ]
+        np.subtract(resampled, low, out=stretched)
+        stretched /= high - low
+        np.clip(stretched, 0.0, 1.0, out=stretched)
     return out
 
 
@@ -71,8 +76,10 @@ def network_input(pixels: Pixels, region: HipRegion, spec: InputSpec) -> FloatAr
     grey = crop_region(pixels, region, spec.size)
     mean = np.asarray(spec.mean, np.float32).reshape(-1, 1, 1)
     std = np.asarray(spec.std, np.float32).reshape(-1, 1, 1)
-    stacked = (np.repeat(grey[None], spec.channels, axis=0) - mean) / std
-    return np.ascontiguousarray(stacked, dtype=np.float32)
+    normalised = np.empty((spec.channels, spec.size, spec.size), np.float32)
+    np.subtract(grey, mean, out=normalised)
+    normalised /= std
+    return normalised
 
 
 def to_image(x: float, y: float, region: HipRegion, size: int) -> tuple[float, float]:
