@@ -38,6 +38,7 @@ def main() -> None:
                 raise TimeoutError("The window did not get there.")
             application.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 2)
 
+    name = arguments.radiograph.name
     with tempfile.TemporaryDirectory() as folder:
         preferences = Preferences(Path(folder))
         theme.apply_theme(application, preferences)
@@ -59,7 +60,6 @@ def main() -> None:
             bare = time.perf_counter() - started
             started = time.perf_counter()
             program.open([arguments.radiograph])
-            name = arguments.radiograph.name
             wait_until(
                 lambda: program.controller.radiograph is not None and program.controller.radiograph.path.name == name
             )
