@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QByteArray, QObject, QRectF, Qt
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QRectF, Qt
 from PySide6.QtGui import QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from shiboken6 import isValid
@@ -63,6 +63,16 @@ def _icon(name: str, hex_color: str) -> QIcon:
     for size_px in SIZES_PX:
         result.addPixmap(pixmap(name, size_px, hex_color))
     return result
+
+
+def as_html(name: str, size_px: int, color: str = "") -> str:
+    """An <img> for rich text, drawn at twice its size so that it stays crisp."""
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    pixmap(name, 2 * size_px, color).save(buffer, "PNG")
+    encoded = bytes(data.toBase64().data()).decode()
+    return f"<img src='data:image/png;base64,{encoded}' width='{size_px}' height='{size_px}'>"
 
 
 def attach(target: _HasIcon, name: str, color: str = "") -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QAction,
     QColor,
     QFocusEvent,
     QKeyEvent,
@@ -123,6 +124,7 @@ class ReadingForm(QWidget):
         self._ask_reason = False  # "cannot be assessed" is chosen, its reason not yet
         self._build()
         self._connect()
+        self._make_actions()
         self._show()
         self.set_state(FormState.EDITABLE)
 
@@ -152,6 +154,10 @@ class ReadingForm(QWidget):
         )
 
     @property
+    def _editable(self) -> bool:
+        return self._state in (FormState.EDITABLE, FormState.REVISION)
+
+    @property
     def state(self) -> FormState:
         return self._state
 
@@ -159,7 +165,9 @@ class ReadingForm(QWidget):
         """`recorded_at` (local time) and `mode` are shown with a locked reading."""
         self._state = state
         self._submit_tried = False
-        editable = state in (FormState.EDITABLE, FormState.REVISION)
+        editable = self._editable
+        for action in self.actions():
+            action.setEnabled(editable)
         for widget in (self.body, self.reader_line):
             widget.setEnabled(editable)
         self.submit_button.setVisible(editable)
@@ -229,7 +237,7 @@ class ReadingForm(QWidget):
     def edit(self, field: str, **changes: Any) -> None:
         """Change the answer as one undoable step; `field` names it and lets its edits merge."""
         after: Answer = msgspec.structs.replace(self._answer, **changes)
-        if after == self._answer or self._state not in (FormState.EDITABLE, FormState.REVISION):
+        if after == self._answer or not self._editable or not self.isEnabled():
             self._show()
             return
         command = EditAnswer(self, field, self._answer, after)
@@ -255,7 +263,7 @@ class ReadingForm(QWidget):
         self.edit(f"zone {finding.zone}", findings=said)
 
     def submit(self) -> None:
-        if self._state not in (FormState.EDITABLE, FormState.REVISION):
+        if not self._editable or not self.isEnabled():
             return
         self._submit_tried = True
         if self.problem():
@@ -523,7 +531,7 @@ class ReadingForm(QWidget):
             act()
 
     def _key_action(self, event: QKeyEvent) -> Callable[[], None] | None:
-        if self._state not in (FormState.EDITABLE, FormState.REVISION):
+        if not self._editable:
             return None
         modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         if modifiers == Qt.KeyboardModifier.ControlModifier and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -531,20 +539,39 @@ class ReadingForm(QWidget):
             return self.submit if event.type() == QEvent.Type.KeyPress else None
         if modifiers:
             return None
-        match event.key():
-            case Qt.Key.Key_1:
-                return lambda: self._set_call(Call.LOOSE)
-            case Qt.Key.Key_2:
-                return lambda: self._set_call(Call.NOT_LOOSE)
-            case Qt.Key.Key_3:
-                return lambda: self._set_call(Call.CANNOT_TELL)
-            case Qt.Key.Key_4:
-                return lambda: self.score_slider.setFocus(Qt.FocusReason.ShortcutFocusReason)
-            case Qt.Key.Key_5:
-                return lambda: self.schematic.setFocus(Qt.FocusReason.TabFocusReason)
-            case Qt.Key.Key_6:
-                return lambda: self.comment_edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        return None
+        return {
+            Qt.Key.Key_1: lambda: self._set_call(Call.LOOSE),
+            Qt.Key.Key_2: lambda: self._set_call(Call.NOT_LOOSE),
+            Qt.Key.Key_3: lambda: self._set_call(Call.CANNOT_TELL),
+            Qt.Key.Key_4: self._go_to_score,
+            Qt.Key.Key_5: self._go_to_zones,
+            Qt.Key.Key_6: self._go_to_comment,
+        }.get(Qt.Key(event.key()))
+
+    def _make_actions(self) -> None:
+        """The same for the whole window, which gives them keys and menu places by their names."""
+        for name, text, slot in (
+            ("reading.loose", self.tr("Call it loose"), lambda: self._set_call(Call.LOOSE)),
+            ("reading.not_loose", self.tr("Call it not loose"), lambda: self._set_call(Call.NOT_LOOSE)),
+            ("reading.cannot_tell", self.tr("Cannot tell"), lambda: self._set_call(Call.CANNOT_TELL)),
+            ("reading.score", self.tr("Go to the score"), self._go_to_score),
+            ("reading.zones", self.tr("Go to the zones"), self._go_to_zones),
+            ("reading.comment", self.tr("Go to the comment"), self._go_to_comment),
+            ("reading.record", self.tr("Record the reading"), self.submit),
+        ):
+            action = QAction(text, self)
+            action.setObjectName(name)
+            action.triggered.connect(slot)
+            self.addAction(action)
+
+    def _go_to_score(self) -> None:
+        self.score_slider.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _go_to_zones(self) -> None:
+        self.schematic.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _go_to_comment(self) -> None:
+        self.comment_edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     # Showing
 
@@ -597,7 +624,7 @@ class ReadingForm(QWidget):
         self.cutoff_label.setVisible(wide)
 
     def _show_problem(self) -> None:
-        if self._state not in (FormState.EDITABLE, FormState.REVISION):
+        if not self._editable:
             self.problem_label.hide()
             return
         problem = self.problem()

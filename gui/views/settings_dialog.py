@@ -1,0 +1,475 @@
+"""Settings. Every change counts at once and is kept at once; there is nothing to confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QSignalBlocker, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QKeySequence
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QKeySequenceEdit,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QTabWidget,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.actions import ActionSpec, keys_of
+from gui.file_dialogs import choose_folder
+from gui.preferences import Device, Preferences, ThemeName, Units
+from gui.views.shortcut_sheet import plain
+from study.model import ReadingMode
+
+SCALE_STEP = 25
+
+
+class SettingsDialog(QDialog):
+    """`specs` are the actions whose keys can be changed."""
+
+    def __init__(self, preferences: Preferences, specs: Sequence[ActionSpec], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Settings"))
+        self._preferences = preferences
+        self.tabs = QTabWidget()
+        self.reading = _ReadingPage(preferences)
+        self.looks = _LooksPage(preferences)
+        self.cnn = _CnnPage(preferences)
+        self.files = _FilesPage(preferences)
+        self.keys = KeysPage(preferences, specs)
+        for page, title in (
+            (self.reading, self.tr("&Reading")),
+            (self.looks, self.tr("&Appearance")),
+            (self.cnn, self.tr("&CNN")),
+            (self.files, self.tr("&Files")),
+            (self.keys, self.tr("&Keys")),
+        ):
+            self.tabs.addTab(page, title)
+        note = QLabel(self.tr("Changes count at once."))
+        note.setProperty("role", "muted")
+        close = QPushButton(self.tr("Close"))
+        close.setProperty("role", "main")
+        close.clicked.connect(self.close)
+        bottom = QHBoxLayout()
+        bottom.addWidget(note, 1)
+        bottom.addWidget(close)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.tabs, 1)
+        layout.addLayout(bottom)
+        em = self.fontMetrics().height()
+        self.resize(40 * em, 32 * em)
+
+
+class _Page(QWidget):
+    def __init__(self, preferences: Preferences) -> None:
+        super().__init__()
+        self._preferences = preferences
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(14, 14, 14, 14)
+        self._form.setVerticalSpacing(12)
+        self._form.setHorizontalSpacing(16)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._build()
+        self._show()
+        preferences.changed.connect(lambda _name: self._show())
+
+    def _build(self) -> None:
+        raise NotImplementedError
+
+    def _show(self) -> None:
+        raise NotImplementedError
+
+    def _row(self, caption: str, field: QWidget, hint: str = "") -> None:
+        field.setAccessibleName(plain(caption))
+        label = QLabel(caption)
+        label.setBuddy(field)
+        self._form.addRow(label, field)
+        if hint:
+            self._form.addRow("", _hint(hint))
+
+    def _choices(self, name: str, choices: Sequence[tuple[object, str]]) -> QComboBox:
+        box = QComboBox()
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(24)
+        for value, words in choices:
+            box.addItem(words, value)
+        box.activated.connect(lambda index: setattr(self._preferences, name, choices[index][0]))
+        return box
+
+    def _show_choice(self, box: QComboBox, value: object) -> None:
+        values = [box.itemData(index) for index in range(box.count())]
+        box.setCurrentIndex(values.index(value))
+
+    def _check(self, name: str, words: str, hint: str) -> QCheckBox:
+        box = QCheckBox(words)
+        box.clicked.connect(lambda on: setattr(self._preferences, name, on))
+        self._form.addRow(box)
+        self._form.addRow(_hint(hint))
+        return box
+
+
+class _ReadingPage(_Page):
+    def _build(self) -> None:
+        self.name_line = QLineEdit(maxLength=100, placeholderText=self.tr("Name or initials"))
+        self.name_line.editingFinished.connect(self._take_name)
+        self._row(self.tr("Reader's &name"), self.name_line, self.tr("Goes into every reading that you record."))
+        self.experience_line = QLineEdit(maxLength=200, placeholderText=self.tr("e.g. consultant, 12 years"))
+        self.experience_line.editingFinished.connect(self._take_name)
+        self._row(self.tr("&Experience"), self.experience_line)
+        self.mode_box = self._choices(
+            "reading_mode",
+            [
+                (ReadingMode.ASSIST, self.tr("Assist: the diagnosis appears as soon as it is there")),
+                (ReadingMode.ANSWER_FIRST, self.tr("Answer first: the CNN stays hidden until you have recorded")),
+            ],
+        )
+        self._row(
+            self.tr("Reading &mode"),
+            self.mode_box,
+            self.tr("People tend to follow a wrong suggestion. The mode is written into every reading."),
+        )
+        self.units_box = self._choices(
+            "units", [(Units.MM, self.tr("Millimetres, where the spacing is known")), (Units.PX, self.tr("Pixels"))]
+        )
+        self._row(self.tr("&Units"), self.units_box)
+        self.cutoff_spin = QDoubleSpinBox(decimals=1, singleStep=0.1)
+        self.cutoff_spin.setRange(0.1, 10.0)
+        self.cutoff_spin.setSuffix(" mm")
+        self.cutoff_spin.valueChanged.connect(
+            lambda value: setattr(self._preferences, "lucency_cutoff_mm", round(value, 1))
+        )
+        self._row(
+            self.tr("Cut-&off of a radiolucent line"),
+            self.cutoff_spin,
+            self.tr("Wider lines are pointed out in the form. Widths are kept in millimetres whatever is set here."),
+        )
+
+    def _show(self) -> None:
+        for line, text in (
+            (self.name_line, self._preferences.reader_name),
+            (self.experience_line, self._preferences.reader_experience),
+        ):
+            if not line.hasFocus():
+                line.setText(text)
+        self._show_choice(self.mode_box, self._preferences.reading_mode)
+        self._show_choice(self.units_box, self._preferences.units)
+        with QSignalBlocker(self.cutoff_spin):
+            self.cutoff_spin.setValue(self._preferences.lucency_cutoff_mm)
+
+    def _take_name(self) -> None:
+        self._preferences.reader_name = self.name_line.text()
+        self._preferences.reader_experience = self.experience_line.text()
+
+
+class _LooksPage(_Page):
+    def _build(self) -> None:
+        self.theme_box = self._choices(
+            "theme",
+            [
+                (ThemeName.DARK, self.tr("Dark")),
+                (ThemeName.LIGHT, self.tr("Light")),
+                (ThemeName.SYSTEM, self.tr("As the system")),
+            ],
+        )
+        self._row(
+            self.tr("&Theme"), self.theme_box, self.tr("The radiograph stays on dark ground only in the dark theme.")
+        )
+        self.scale_slider = QSlider(Qt.Orientation.Horizontal)
+        self.scale_slider.setRange(100 // SCALE_STEP, 200 // SCALE_STEP)
+        self.scale_slider.setPageStep(1)
+        # While it is dragged the window would change under the pointer: the size changes on release.
+        self.scale_slider.setTracking(False)
+        self.scale_slider.valueChanged.connect(
+            lambda step: setattr(self._preferences, "font_scale_percent", SCALE_STEP * step)
+        )
+        self.scale_slider.sliderMoved.connect(lambda step: self._say_scale(SCALE_STEP * step))
+        self._row(self.tr("&Size of text"), self.scale_slider)
+        self.scale_label = QLabel()
+        self.scale_label.setProperty("role", "small")
+        self._form.addRow("", self.scale_label)
+
+    def _show(self) -> None:
+        self._show_choice(self.theme_box, self._preferences.theme)
+        percent = self._preferences.font_scale_percent
+        with QSignalBlocker(self.scale_slider):
+            self.scale_slider.setValue(round(percent / SCALE_STEP))
+        self._say_scale(percent)
+
+    def _say_scale(self, percent: int) -> None:
+        self.scale_label.setText(f"{percent} %")
+
+
+class _CnnPage(_Page):
+    def _build(self) -> None:
+        self.device_box = self._choices(
+            "device",
+            [
+                (Device.AUTO, self.tr("Automatic: the fastest that works")),
+                (Device.CPU, self.tr("CPU (ONNX Runtime)")),
+                (Device.CUDA, self.tr("NVIDIA GPU (CUDA)")),
+                (Device.MPS, self.tr("Apple GPU (MPS)")),
+            ],
+        )
+        self._row(
+            self.tr("&Device"),
+            self.device_box,
+            self.tr("A GPU needs the torch engine. The one in use is shown beside the diagnosis."),
+        )
+        self.prevalence_box = QCheckBox(self.tr("State how common loosening is among the hips read here"))
+        self.prevalence_box.clicked.connect(self._take_prevalence)
+        self._form.addRow(self.prevalence_box)
+        self.prevalence_spin = QDoubleSpinBox(decimals=1, singleStep=1.0)
+        self.prevalence_spin.setRange(0.1, 99.9)
+        self.prevalence_spin.setSuffix(" %")
+        self.prevalence_spin.setValue(10.0)
+        self.prevalence_spin.valueChanged.connect(self._take_prevalence)
+        self._row(
+            self.tr("Local &prevalence"),
+            self.prevalence_spin,
+            self.tr("The predictive value beside the diagnosis then holds for this share of loose hips."),
+        )
+
+    def _show(self) -> None:
+        self._show_choice(self.device_box, self._preferences.device)
+        share = self._preferences.local_prevalence
+        self.prevalence_box.setChecked(share is not None)
+        self.prevalence_spin.setEnabled(share is not None)
+        if share is not None:
+            with QSignalBlocker(self.prevalence_spin):
+                self.prevalence_spin.setValue(100 * share)
+
+    def _take_prevalence(self) -> None:
+        share = round(self.prevalence_spin.value() / 100, 4)
+        self._preferences.local_prevalence = share if self.prevalence_box.isChecked() else None
+
+
+class _FilesPage(_Page):
+    folder_chosen = Signal(object)
+
+    def _build(self) -> None:
+        self.recent_box = self._check(
+            "recent_files_on",
+            self.tr("Remember &recent files"),
+            self.tr("Kept on this machine only. Switching it off forgets them at once."),
+        )
+        self.names_box = self._check(
+            "recent_names_on",
+            self.tr("Show file &names in menus and lists"),
+            self.tr("A file name may hold a patient's name: off, files go by their kind and the time of opening."),
+        )
+        self.folder_line = QLineEdit(readOnly=True)
+        self.folder_line.setAccessibleName(self.tr("Data folder"))
+        open_button = QPushButton(self.tr("&Open"))
+        open_button.clicked.connect(self._open_folder)
+        change_button = QPushButton(self.tr("C&hange …"))
+        change_button.clicked.connect(
+            lambda: choose_folder(self, self.tr("Folder for readings and drafts"), self._take_folder)
+        )
+        row = QWidget()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.folder_line, 1)
+        line.addWidget(open_button)
+        line.addWidget(change_button)
+        self._form.addRow(self.tr("Data folder"), row)
+        self.folder_note = _hint(self.tr("Holds the record of readings, drafts and logs."))
+        self._form.addRow("", self.folder_note)
+
+    def _show(self) -> None:
+        self.recent_box.setChecked(self._preferences.recent_files_on)
+        self.names_box.setChecked(self._preferences.recent_names_on)
+        self.names_box.setEnabled(self._preferences.recent_files_on)
+        self.folder_line.setText(str(self._preferences.data_folder))
+
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._preferences.data_folder)))
+
+    def _take_folder(self, folder: Path) -> None:
+        probe = folder / ".lucency-probe"
+        try:
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError:
+            self.folder_note.setText(self.tr("That folder cannot be written; the old one stays in use."))
+            return
+        self._preferences.data_folder = folder
+        self.folder_note.setText(
+            self.tr("Used from the next start on. What has been recorded stays in the old folder.")
+        )
+
+
+class KeysPage(QWidget):
+    """The keys of every action; one that is taken is refused until its holder gives it up."""
+
+    def __init__(self, preferences: Preferences, specs: Sequence[ActionSpec]) -> None:
+        super().__init__()
+        self._preferences = preferences
+        self._specs = {spec.id: spec for spec in specs}
+        self._conflict: tuple[str, str] | None = None  # (keys, id of their holder)
+
+        self.search = QLineEdit(placeholderText=self.tr("Search"), clearButtonEnabled=True)
+        self.search.setAccessibleName(self.tr("Search for an action"))
+        self.search.textChanged.connect(self._filter)
+        self.tree = QTreeWidget(columnCount=2)
+        self.tree.setRootIsDecorated(False)
+        self.tree.setIndentation(0)
+        self.tree.setHeaderLabels([self.tr("Action"), self.tr("Keys")])
+        self.tree.setUniformRowHeights(True)
+        self.tree.setAccessibleName(self.tr("Actions and their keys"))
+        self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.tree.currentItemChanged.connect(lambda *_: self._show_current())
+        self._items: dict[str, QTreeWidgetItem] = {}
+        for spec in specs:
+            where = plain(spec.menu)
+            words = plain(spec.text)
+            item = QTreeWidgetItem([f"{where} · {words}" if where else words, ""])
+            item.setData(0, Qt.ItemDataRole.UserRole, spec.id)
+            self.tree.addTopLevelItem(item)
+            self._items[spec.id] = item
+
+        self.edit = QKeySequenceEdit()
+        self.edit.setMaximumSequenceLength(1)
+        self.edit.setAccessibleName(self.tr("New keys for the chosen action"))
+        self.edit.editingFinished.connect(self._propose)
+        caption = QLabel(self.tr("&New keys"))
+        caption.setBuddy(self.edit)
+        self.remove_button = QPushButton(self.tr("Re&move"))
+        self.remove_button.clicked.connect(lambda: self._assign(self._current(), ""))
+        self.default_button = QPushButton(self.tr("&Default"))
+        self.default_button.clicked.connect(self._to_default)
+        self.all_button = QPushButton(self.tr("All &defaults"))
+        self.all_button.clicked.connect(lambda: self._preferences.reset("shortcuts"))
+        self.message = QLabel(wordWrap=True)
+        self.message.setProperty("role", "warning")
+        self.message.hide()
+        self.take_button = QPushButton(self.tr("&Take it from there"))
+        self.take_button.clicked.connect(self._take)
+        self.take_button.hide()
+
+        row = QHBoxLayout()
+        row.addWidget(caption)
+        row.addWidget(self.edit, 1)
+        row.addWidget(self.remove_button)
+        row.addWidget(self.default_button)
+        row.addWidget(self.all_button)
+        trouble = QHBoxLayout()
+        trouble.addWidget(self.message, 1)
+        trouble.addWidget(self.take_button)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.search)
+        layout.addWidget(self.tree, 1)
+        layout.addLayout(row)
+        layout.addLayout(trouble)
+        preferences.changed.connect(lambda name: self._show() if name == "shortcuts" else None)
+        self._show()
+        self.select(specs[0].id)
+
+    def keys(self, action_id: str) -> list[QKeySequence]:
+        return keys_of(self._specs[action_id], self._preferences.shortcuts)
+
+    def holder(self, keys: QKeySequence, asking: str) -> str:
+        """Id of the other action that these keys mean already, or ""."""
+        return next((other for other in self._specs if other != asking and keys in self.keys(other)), "")
+
+    def select(self, action_id: str) -> None:
+        self.tree.setCurrentItem(self._items[action_id])
+
+    def _current(self) -> str:
+        item = self.tree.currentItem()
+        return str(item.data(0, Qt.ItemDataRole.UserRole)) if item is not None else ""
+
+    def _show(self) -> None:
+        for action_id, item in self._items.items():
+            native = QKeySequence.SequenceFormat.NativeText
+            item.setText(1, ", ".join(keys.toString(native) for keys in self.keys(action_id)))
+            font = item.font(1)
+            font.setBold(action_id in self._preferences.shortcuts)
+            item.setFont(1, font)
+        self._show_current()
+
+    def _show_current(self) -> None:
+        self._conflict = None
+        self.message.hide()
+        self.take_button.hide()
+        action_id = self._current()
+        if not action_id:
+            return
+        held = self.keys(action_id)
+        with QSignalBlocker(self.edit):
+            self.edit.setKeySequence(held[0] if held else QKeySequence())
+        self.remove_button.setEnabled(bool(held))
+        self.default_button.setEnabled(action_id in self._preferences.shortcuts)
+
+    def _propose(self) -> None:
+        action_id, keys = self._current(), self.edit.keySequence()
+        if not action_id or keys.isEmpty() or keys in self.keys(action_id):
+            return
+        text = keys.toString(QKeySequence.SequenceFormat.PortableText)
+        holder = self.holder(keys, action_id)
+        if not holder:
+            self._assign(action_id, text)
+            return
+        self._conflict = (text, holder)
+        shown = keys.toString(QKeySequence.SequenceFormat.NativeText)
+        self.message.setText(
+            self.tr("{keys} already means “{action}”.").format(keys=shown, action=plain(self._specs[holder].text))
+        )
+        self.message.show()
+        self.take_button.show()
+
+    def _take(self) -> None:
+        if self._conflict is None:
+            return
+        text, holder = self._conflict
+        portable = QKeySequence.SequenceFormat.PortableText
+        left = [keys.toString(portable) for keys in self.keys(holder)]
+        self._change({holder: "; ".join(keys for keys in left if keys != text), self._current(): text})
+
+    def _assign(self, action_id: str, text: str) -> None:
+        self._change({action_id: text})
+
+    def _to_default(self) -> None:
+        action_id = self._current()
+        for keys in keys_of(self._specs[action_id], {}):
+            holder = self.holder(keys, action_id)
+            if holder:
+                self.message.setText(
+                    self.tr("Its default key now means “{action}”.").format(action=plain(self._specs[holder].text))
+                )
+                self.message.show()
+                return
+        self._assign(action_id, self._specs[action_id].keys)
+
+    def _change(self, changes: dict[str, str]) -> None:
+        """Keep only what differs from the defaults."""
+        mapped = dict(self._preferences.shortcuts) | changes
+        self._preferences.shortcuts = {
+            action_id: keys for action_id, keys in mapped.items() if self._specs[action_id].keys != keys
+        }
+
+    def _filter(self, text: str) -> None:
+        wanted = text.casefold().split()
+        for item in self._items.values():
+            words = f"{item.text(0)} {item.text(1)}".casefold()
+            item.setHidden(not all(word in words for word in wanted))
+
+
+def _hint(words: str) -> QLabel:
+    label = QLabel(words, wordWrap=True)
+    label.setProperty("role", "small")
+    label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+    return label
