@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import heapq
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -78,7 +79,7 @@ class Record:
 
 
 def fold(events: Iterable[Event], problems: Iterable[Problem] = ()) -> Record:
-    """Rebuild the record from its events, in any order of chains.
+    """Rebuild the record from its events: chains in any order, the events of a chain in theirs.
 
     The same reading appended twice (a caller that tried again) is one reading. A correction of a reading that is not
     there, and a payload that cannot be decoded, become problems.
@@ -86,8 +87,11 @@ def fold(events: Iterable[Event], problems: Iterable[Problem] = ()) -> Record:
     record = Record(problems=list(problems))
     submitted: dict[str, RecordedReading] = {}
     corrections: list[tuple[Event, Correction]] = []
-    mode_utc = ""
+    chains: dict[tuple[str, str], list[Event]] = defaultdict(list)
     for event in events:
+        chains[event.device, event.study].append(event)
+    # By time over all chains, and within a chain as written, whatever the clock did meanwhile.
+    for event in heapq.merge(*chains.values(), key=lambda event: event.utc):
         try:
             payload = decode(event)
         except msgspec.DecodeError:
@@ -110,8 +114,7 @@ def fold(events: Iterable[Event], problems: Iterable[Problem] = ()) -> Record:
             case ReaderProfile(reader=reader):
                 record.readers[reader.id] = reader
             case ModeChosen(mode=mode):
-                if event.utc >= mode_utc:
-                    record.mode, mode_utc = mode, event.utc
+                record.mode = mode
     for event, correction in sorted(corrections, key=lambda pair: pair[0].utc):
         known = submitted.get(correction.reading_id)
         if known is None or correction.new.id != correction.reading_id:

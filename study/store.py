@@ -87,6 +87,8 @@ class StudyStore:
 
     The constructor touches no disk and imports no database library: the writer thread opens the record at the first
     use, or when `open` is called. Close it, or use it as a context manager.
+
+    Callbacks of its Futures run in the writer thread: they must not wait for the store.
     """
 
     def __init__(

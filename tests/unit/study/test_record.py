@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.chain import Damage
+from study.chain import Damage, canonical_json, empty_head, make_event
 from study.events import Correction, ModeChosen, ReaderProfile, ReadingSubmitted
 from study.exchange import read_scores
 from study.model import (
@@ -34,6 +34,7 @@ from study.record import (
     export_csv,
     export_json,
     find_moved,
+    fold,
     opinions,
     read_record,
     readings,
@@ -301,3 +302,13 @@ def test_the_score_table_takes_the_first_of_repeats_and_says_so(store):
     assert table.score.tolist() == [80, 91]
     assert table.truth.tolist() == [1, 1]
     assert table.notes == ("1 repeated readings of the same case are left out; the first counts.",)
+
+
+def test_the_latest_of_two_machines_counts_whatever_the_order_of_chains():
+    def said(device, utc, experience):
+        payload = canonical_json(ReaderProfile(Reader("ann", experience=experience)))
+        return make_event(empty_head(device, ""), utc, "ann", "reader", payload)
+
+    old, new = said("a", "2026-01-01T00:00:00Z", "old"), said("b", "2026-01-02T00:00:00Z", "new")
+    for order in ([old, new], [new, old]):
+        assert fold(order).readers["ann"].experience == "new"
