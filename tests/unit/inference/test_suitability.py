@@ -1,0 +1,90 @@
+"""What is refused, and the sentence that says why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from imaging.geometry import HipRegion
+from imaging.radiograph import View
+from inference.model_bundle import FeatureStatistics
+from inference.suitability import feature_distance, judge_file, judge_outputs
+from tests.unit.inference.bundles import SENTENCES, card, hip, radiograph
+
+PIXELS = np.pad(hip(), 100, mode="reflect")
+REGION = HipRegion(50, 50, 150, 150)
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({"modality": "CT"}, "a CT image"),
+        ({"modality": "US"}, "an ultrasound image"),
+        ({"body_part": "CHEST"}, "a chest"),
+        ({"body_part": "T-Spine "}, "a thoracic spine"),
+        ({"view": View.LATERAL}, "a lateral view"),
+    ],
+)
+def test_what_the_file_says_of_itself(fields: dict[str, object], part: str) -> None:
+    verdict = judge_file(radiograph(PIXELS, **fields), REGION)
+    assert verdict is not None
+    assert not verdict.assessable
+    assert part in verdict.reason
+    assert verdict.reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"modality": "DX"},
+        {"modality": "OT"},
+        {"body_part": "PELVIS"},
+        {"body_part": "LEG"},
+        {"body_part": "HIP JOINT"},
+        {"view": View.AP},
+    ],
+)
+def test_what_may_well_be_a_hip_is_left_to_the_network(fields: dict[str, object]) -> None:
+    assert judge_file(radiograph(PIXELS, **fields), REGION) is None
+
+
+@pytest.mark.parametrize(
+    ("pixels", "region", "part"),
+    [
+        (PIXELS, HipRegion(250, 250, 200, 200), "outside the image"),
+        (PIXELS, HipRegion(900, 900, 200, 200), "outside the image"),
+        (PIXELS, HipRegion(10, 10, 40, 40), "too few pixels"),
+        (np.full((200, 200), 7.0), HipRegion(0, 0, 200, 200), "blank"),
+    ],
+)
+def test_regions_without_a_hip_in_them(pixels: np.ndarray, region: HipRegion, part: str) -> None:
+    verdict = judge_file(radiograph(pixels), region)
+    assert verdict is not None
+    assert part in verdict.reason
+
+
+def test_a_long_narrow_image_may_be_assessed_whole() -> None:
+    tall = np.random.default_rng(0).random((900, 200))
+    assert judge_file(radiograph(tall), HipRegion(-350, 0, 900, 900)) is None
+
+
+def test_first_missed_output_gives_the_sentence() -> None:
+    assert judge_outputs(card(), {"implant": 0.9, "ap_view": 0.9}).assessable
+    assert judge_outputs(card(), {"implant": 0.1, "ap_view": 0.1}).reason == SENTENCES["implant"]
+    assert judge_outputs(card(), {"implant": 0.9, "ap_view": 0.1}).reason == SENTENCES["ap_view"]
+    assert not judge_outputs(card(), {"implant": float("nan"), "ap_view": 0.9}).assessable
+
+
+def test_distance_is_a_second_voice_only() -> None:
+    told = card(feature_statistics=FeatureStatistics(mean=(0.0, 1.0), std=(1.0, 2.0), limit=3.0))
+    near = feature_distance(told, np.array([1.0, 3.0], np.float32))
+    far = feature_distance(told, np.array([10.0, 21.0], np.float32))
+    assert near == pytest.approx(1.0)
+    assert far == pytest.approx(10.0)
+    plain, unsure = {"implant": 0.99, "ap_view": 0.99}, {"implant": 0.55, "ap_view": 0.99}
+    assert judge_outputs(told, plain, far).assessable  # it looks unlike simulations, and is plainly a replaced hip
+    assert judge_outputs(told, unsure, near).assessable
+    assert "unlike" in judge_outputs(told, unsure, far).reason
+    assert feature_distance(told, np.zeros(3, np.float32)) is None
+    assert feature_distance(card(), np.zeros(2, np.float32)) is None
