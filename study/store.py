@@ -395,6 +395,8 @@ class StudyStore:
                 self.local_folder.mkdir(parents=True, exist_ok=True)
                 if self.path is not None:
                     self.path.parent.mkdir(parents=True, exist_ok=True)
+            elif self.path is not None and not self.path.exists():
+                raise _gone(self.path)  # never start a new record where a drive was disconnected
             self._open_local()
             self._open_record()
         except Exception as error:
@@ -443,8 +445,6 @@ class StudyStore:
         if self.path is None:
             self._engine = tables.server_engine(self.url)
         else:
-            if self._identity is not None and not self.path.exists():
-                raise _gone(self.path)
             if _is_network_share(self.path):
                 self._warn(
                     "The record lies on a network share, where a file can be damaged by a lost connection. "
@@ -551,6 +551,7 @@ class StudyStore:
         if self._connection is None or not self._heads_changed:
             return
         try:
+            self._check_still_there()
             with self._connection.begin():
                 heads = {(head.device, head.study): head for head in tables.all_heads(self._connection)}
                 for head in self._known_heads():

@@ -273,11 +273,13 @@ def test_a_vanished_folder_is_said_and_closing_does_not_fail(tmp_path):
     store = StudyStore(folder / "record.sqlite", "test")
     store.append("mode", "ann", {}).result()
     folder.rename(tmp_path / "gone")
+    folder.mkdir()  # as the empty mount point of a disconnected drive
     with pytest.raises(StoreError, match="no longer where it was"):
         store.append("mode", "ann", {}).result()
     with pytest.raises(StoreError, match="no longer where it was"):
         store.save_draft("a", b"b").result()
     store.close()
+    assert list(folder.iterdir()) == []
 
 
 def test_a_full_disk_is_said_and_the_next_try_succeeds(path, monkeypatch):
