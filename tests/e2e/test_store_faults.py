@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import resource
 import shutil
 import signal
 import sqlite3
@@ -24,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(__file__).with_name("store_worker.py")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills and limits of POSIX systems")
+resource = pytest.importorskip("resource", reason="kills and limits of POSIX systems")
 
 
 # --- kill -9

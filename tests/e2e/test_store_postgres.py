@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -18,6 +17,8 @@ import pytest
 
 from study.chain import Damage
 from study.store import StoreError, StudyStore, read_record
+
+pwd = pytest.importorskip("pwd", reason="starts the server as POSIX systems do")
 
 
 def find_tool(name):
