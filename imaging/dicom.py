@@ -14,6 +14,7 @@ from io import BytesIO
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.filereader import _read_file_meta_info, dcmread
+from pydicom.tag import Tag
 
 from imaging import dicom_facts as facts
 from imaging import dicom_pixels
@@ -24,7 +25,10 @@ from imaging.sources import Source
 
 MAX_INFLATED_BYTES = 256 * 1024**2  # of a deflated file: the largest image that is opened, and room for a header
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
-_WANTED = [*facts.TAGS, *dicom_pixels.TAGS, "SOPClassUID", "SpecificCharacterSet"]
+_FIRST_META_TAGS = (b"\x02\0\0\0", b"\x02\0\x01\0", b"\x02\0\x02\0")
+_OVERLAY_ROWS = 0x60000010
+_KEYWORDS = [*facts.TAGS, *dicom_pixels.TAGS, "SOPClassUID", "SpecificCharacterSet"]
+_WANTED: list[int] = [*(int(Tag(keyword)) for keyword in _KEYWORDS), _OVERLAY_ROWS]
 _NO_IMAGE = {
     "RTPLAN": "a treatment plan",
     "RTSTRUCT": "outlines for radiotherapy",
@@ -60,6 +64,8 @@ def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         syntax, notices = dicom_pixels.checked_syntax(header, parsed.syntax, parsed.little_endian)
         image = dicom_pixels.decode(header, syntax, parsed.little_endian, frame)
         known = facts.read_facts(header)
+    if _OVERLAY_ROWS in header:
+        notices = (*notices, "The file holds an overlay drawing, which is not shown.")
     pixels = image.pixels
     pixels.flags.writeable = False
     return Radiograph(
@@ -121,6 +127,8 @@ def dicomdir_file_ids(data: bytes) -> list[tuple[str, ...]]:
 
 
 def _parse(data: bytes) -> _Parsed:
+    if data[128:132] != b"DICM" and data[132:136] in _FIRST_META_TAGS:
+        data = data[:128] + b"DICM" + data[132:]  # the mark is damaged, what follows it is there
     meta, start = _read_meta(data)
     named = text(meta, "TransferSyntaxUID")
     syntax = uid.UID(named) if named else None

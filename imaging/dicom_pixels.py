@@ -287,7 +287,16 @@ def _decode_compressed(data: bytes, syntax: uid.UID, layout: _Layout, frame: int
         raise RadiographError(
             "This file is damaged: its compressed image cannot be decoded.", f"{syntax.name}: {type(error).__name__}"
         ) from None
+    if layout.signed:
+        array = _sign_extended(array, layout.bits_stored)
     return array, str(properties["photometric_interpretation"])
+
+
+def _sign_extended(array: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    """The stored bits as two's complement. JPEG-LS and some HTJ2K streams do not know signs; others are unchanged."""
+    signed = array.view(f"i{array.dtype.itemsize}")
+    unused = 8 * signed.dtype.itemsize - bits
+    return (signed << unused) >> unused if unused > 0 else signed
 
 
 def _encoded_frame(data: bytes, layout: _Layout, frame: int) -> tuple[bytes, int]:
@@ -389,6 +398,8 @@ def _grey_pipeline(stored: npt.NDArray[Any], header: Dataset, layout: _Layout, n
             if len(lookups) > 1:
                 notices.append(f"The file holds {len(lookups)} VOI lookup tables; the first was applied.")
     if not lookups:
+        if text(header, "VOILUTFunction").upper() == "SIGMOID":
+            notices.append("The header asks for a sigmoid grey scale; a linear one is shown.")
         windows = _plausible_windows(_header_windows(header), pixels, notices)
     inverted = layout.photometric == "MONOCHROME1"
     if inverted:

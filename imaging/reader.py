@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from imaging.radiograph import Radiograph, RadiographError
 from imaging.sources import Source
@@ -43,6 +42,8 @@ def read_thumbnail(source: Source | Path | str, size_px: int) -> npt.NDArray[np.
 
 def thumbnail(radiograph: Radiograph, size_px: int) -> npt.NDArray[np.uint8]:
     """The radiograph in its first window, its longer side `size_px`: uint8 (rows, cols)."""
+    from PIL import Image  # the window's process imports this module, and needs no Pillow
+
     rows, cols = radiograph.shape
     scale = size_px / max(rows, cols)
     size = max(1, round(cols * scale)), max(1, round(rows * scale))

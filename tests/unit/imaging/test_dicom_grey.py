@@ -7,8 +7,8 @@ import pytest
 from pydicom import uid
 from pydicom.dataset import Dataset
 
-from imaging.radiograph import Window
-from tests.unit.imaging.dicom_maker import gradient, make
+from imaging.radiograph import RadiographError, Window
+from tests.unit.imaging.dicom_maker import dataset, gradient, make, write
 from tests.unit.imaging.test_dicom_syntaxes import read
 
 
@@ -182,8 +182,6 @@ def test_palette(tmp_path):
 
 
 def test_palette_without_tables_is_one_sentence(tmp_path):
-    from imaging.radiograph import RadiographError
-
     with pytest.raises(RadiographError, match="damaged"):
         read(tmp_path, make(gradient(bits=8), PhotometricInterpretation="PALETTE COLOR"))
 
@@ -208,8 +206,6 @@ def test_float_pixels_with_holes(tmp_path):
     holed = values.copy()
     holed[3, 4], holed[5, 6] = np.nan, np.inf
     header_tags = {"FloatPixelData": holed.tobytes(), "PixelData": None, "BitsAllocated": 32, "BitsStored": None}
-    from tests.unit.imaging.dicom_maker import dataset, write
-
     radiograph = read(tmp_path, write(dataset(values.astype(np.uint16), **header_tags)))
     assert np.isfinite(radiograph.pixels).all()
     assert radiograph.pixels[0, 1] == values[0, 1]
@@ -220,3 +216,13 @@ def test_float_pixels_with_holes(tmp_path):
 def test_contradictory_grey_scale_is_said(tmp_path, photometric, shape):
     data = make(gradient(), PhotometricInterpretation=photometric, PresentationLUTShape=shape)
     assert any("white" in notice for notice in read(tmp_path, data).notices)
+
+
+def test_what_is_left_out_is_said(tmp_path):
+    header = dataset(gradient(), VOILUTFunction="SIGMOID", WindowCenter="30000", WindowWidth="9000")
+    header.PixelData = gradient().tobytes()
+    header["PixelData"].VR = "OW"
+    header.add_new(0x60000010, "US", 48)
+    notices = read(tmp_path, write(header)).notices
+    assert any("sigmoid" in notice for notice in notices)
+    assert any("overlay" in notice for notice in notices)

@@ -38,6 +38,21 @@ def test_lossless_pixels_are_exact(tmp_path, syntax, bits):
     np.testing.assert_array_equal(radiograph.pixels, pixels)
 
 
+@pytest.mark.parametrize("syntax", LOSSLESS.values(), ids=LOSSLESS.keys())
+def test_signed_values_in_a_codestream_that_knows_no_sign(tmp_path, syntax):
+    signed = (gradient(bits=12).astype(np.int32) - 2048).astype(np.int16)
+    stored = (signed.view(np.uint16) & 0x0FFF).astype(np.uint16)
+    radiograph = read(tmp_path, make(stored, syntax, bits=12, PixelRepresentation=1))
+    np.testing.assert_array_equal(radiograph.pixels, signed)
+
+
+@pytest.mark.parametrize("syntax", [s for s in LOSSLESS.values() if s != uid.RLELossless], ids=lambda s: s.name)
+def test_8_bit_codestream_in_a_16_bit_cell(tmp_path, syntax):
+    pixels = gradient(bits=8)
+    data = make(pixels, syntax, bits=8, BitsAllocated=16)
+    np.testing.assert_array_equal(read(tmp_path, data).pixels, pixels)
+
+
 @pytest.mark.parametrize(("syntax", "bits"), LOSSY.values(), ids=LOSSY.keys())
 def test_lossy_pixels_are_close_and_the_loss_is_said(tmp_path, syntax, bits):
     pixels = gradient(bits=bits)
@@ -110,6 +125,11 @@ def test_compressed_without_file_meta_is_recognised(tmp_path, syntax):
     radiograph = read(tmp_path, data[start:])
     np.testing.assert_array_equal(radiograph.pixels, pixels)
     assert any("transfer syntax" in notice for notice in radiograph.notices)
+
+
+def test_without_the_dicm_mark(tmp_path):
+    data = make(gradient(bits=12), bits=12)
+    np.testing.assert_array_equal(read(tmp_path, data[:128] + b"    " + data[132:]).pixels, gradient(bits=12))
 
 
 def test_without_meta_group_length(tmp_path):

@@ -125,8 +125,8 @@ def test_start_does_not_count_against_the_limit():
 
 
 def test_memory_is_capped_and_the_worker_replaced():
-    with SupervisedWorker("small", memory_limit_bytes=2 * 1024**3) as worker:
-        assert worker.submit(jobs.touch, 2**28).result(WAIT_S) == 2**28
+    with SupervisedWorker("small", memory_limit_bytes=1024**3) as worker:
+        assert worker.submit(jobs.touch, 2**27).result(WAIT_S) == 2**27
         for hog in (jobs.touch, jobs.grow):
             with pytest.raises(WorkerError, match="more memory"):
                 worker.submit(hog, 2**33).result(WAIT_S)
@@ -263,7 +263,7 @@ def test_arrays_travel_fast_and_arrive_read_only(worker):
         start = time.perf_counter()
         worker.submit(np.zeros, image.shape, np.float32).result(WAIT_S)
         times.append(time.perf_counter() - start)
-    assert min(times) < 0.06  # 15 to 20 ms on an idle machine; others may be at work on this one
+    assert min(times) < 0.1  # 15 to 20 ms on an idle machine; others may be at work on this one
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX only")
