@@ -199,8 +199,8 @@ def add_skin_fold(paths: Paths, rng: np.random.Generator) -> None:
     depth = rng.uniform(2, 7)
     stride, x, y = canvas.coarse(1.6)
     distance, arc, beyond = polyline_distance(curve, x, y, 60.0)
-    fade = np.clip(np.minimum(arc, 180 - arc) / 40, 0, 1) * (beyond <= 0)
-    distance, fade = canvas.refine(distance, stride), canvas.refine(fade.astype(np.float32), stride)
+    ends: Field = np.clip(np.minimum(arc, 180 - arc) / 40, 0, 1) * (beyond <= 0)
+    distance, fade = canvas.refine(distance, stride), canvas.refine(ends, stride)
     edge = np.clip(0.5 + distance / rng.uniform(1.0, 3.5), 0, 1)
     fold = depth * np.clip(fade, 0, 1) * edge * np.exp(-np.maximum(distance, 0) / 9.0)
     paths["soft"][...] += fold
@@ -285,7 +285,7 @@ def add_pelvis(paths: Paths, patient: Patient, rng: np.random.Generator, socket_
 
 def add_pelvic_lines(paths: Paths, canvas: Canvas, patient: Patient, rng: np.random.Generator, native: bool) -> None:
     """Cortices seen edge on: iliopectineal and ilioischial lines, teardrop, rims, sourcil."""
-    lines = [
+    lines: list[tuple[list[tuple[float, float]], float, float]] = [
         ([(-48, -86), (-36, -56), (-31, -30), (-33, -6), (-44, 6), (-62, 16), (-78, 24)], 6.0, 1.0),
         ([(-37, -62), (-30, -36), (-27, -8), (-27, 22), (-30, 55), (-34, 82)], 5.0, 0.9),
         ([(-28, 4), (-30, 18), (-28.5, 26), (-24.5, 27.5), (-22, 22), (-21, 12), (-22, 2)], 5.5, 0.8),
@@ -293,8 +293,8 @@ def add_pelvic_lines(paths: Paths, canvas: Canvas, patient: Patient, rng: np.ran
     ]
     if native:
         r = 26.5
-        arc = [(r * np.sin(a), -r * np.cos(a)) for a in np.deg2rad([-62, -45, -28, -10, 8, 26, 44, 58])]
-        lines.append((arc, 8.0, 1.1))
+        sourcil = [(r * np.sin(a), -r * np.cos(a)) for a in np.deg2rad([-62, -45, -28, -10, 8, 26, 44, 58])]
+        lines.append((sourcil, 8.0, 1.1))
         lines.append(([(24, -15), (17, 2), (9, 16), (-4, 27)], 2.5, 0.9))
         lines.append(([(23, -14), (8, -4), (-5, 8), (-14, 18)], 2.0, 0.9))
     stride, x, y = canvas.coarse(1.3)
@@ -452,11 +452,8 @@ def femur_fields(canvas: Canvas, patient: Patient, shape: FemurShape, rng: np.ra
 def add_femur(paths: Paths, fields: FemurFields, envelope: Field | None = None) -> None:
     """Put the bone in; `envelope` is the half depth of what was implanted, in the femur's window."""
     part = paths.view(fields.slices)
-    if envelope is None:
-        cavity, inner = np.float32(0.0), fields.inner
-    else:
-        cavity = np.minimum(envelope, fields.outer)
-        inner = np.maximum(fields.inner, cavity)
+    cavity = np.zeros_like(fields.outer) if envelope is None else np.minimum(envelope, fields.outer)
+    inner = np.maximum(fields.inner, cavity)
     cortex = 2.0 * np.maximum(fields.outer - inner, 0.0)
     spongy = 2.0 * np.maximum(fields.inner - cavity, 0.0)
     mineral = spongy * fields.density

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-Field = npt.NDArray[np.float32]
-Points = npt.NDArray[np.float64]  # (n, 2): x, y in mm
+Field = npt.NDArray[np.floating[Any]]  # float32 wherever it spans a canvas
+Points = npt.NDArray[np.floating[Any]]  # (n, 2): x, y in mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +241,7 @@ def path_length(points: Points) -> float:
     return float(np.hypot(*np.diff(points, axis=0).T).sum())
 
 
-def smooth_path(points: Sequence[Sequence[float]], per_segment: int = 6, closed: bool = False) -> Points:
+def smooth_path(points: Sequence[Sequence[float]] | Points, per_segment: int = 6, closed: bool = False) -> Points:
     """A Catmull-Rom curve through the points."""
     p = np.asarray(points, np.float64)
     padded = np.vstack([p[-1:], p, p[:2]]) if closed else np.vstack([2 * p[0] - p[1], p, 2 * p[-1] - p[-2]])

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from training.simulation.dicom import write_dicom
 from training.simulation.manifest import rows_of, write_manifest
-from training.simulation.options import SimulationOptions
+from training.simulation.options import DEFAULT, SimulationOptions
 from training.simulation.radiograph import simulate
 from training.simulation.truth import SimulatedRadiograph, Suitability
 
@@ -54,7 +54,7 @@ def _positive(text: str) -> int:
 
 
 def options_from(arguments: argparse.Namespace) -> SimulationOptions:
-    share = {"pelvis_share": 1.0} if arguments.pelvis else {"pelvis_share": 0.0} if arguments.single else {}
+    pelvis_share = 1.0 if arguments.pelvis else 0.0 if arguments.single else DEFAULT.pelvis_share
     return SimulationOptions(
         prevalence=arguments.prevalence,
         unsuitable_share=arguments.unsuitable,
@@ -62,7 +62,7 @@ def options_from(arguments: argparse.Namespace) -> SimulationOptions:
         shifted=arguments.shifted,
         clean=arguments.clean,
         size_px=(arguments.size, arguments.size) if arguments.size else None,
-        **share,
+        pelvis_share=pelvis_share,
     )
 
 

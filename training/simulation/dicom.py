@@ -86,7 +86,7 @@ def write_dicom(
     if compress:
         meta.TransferSyntaxUID = JPEG2000Lossless
         frame = imagecodecs.jpeg2k_encode(image.pixels, codecformat="j2k", reversible=True, bitspersample=image.bits)
-        ds.PixelData = encapsulate([frame])
+        ds.PixelData = encapsulate([bytes(frame)])
         ds["PixelData"].is_undefined_length = True
         ds["PixelData"].VR = "OB"
     else:

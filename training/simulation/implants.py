@@ -156,13 +156,17 @@ class StemShape:
     collar: Points | None
 
 
+def _profile(depth: np.ndarray, stations: tuple[tuple[float, float], ...]) -> np.ndarray:
+    return np.interp(depth, [at for at, _ in stations], [width for _, width in stations])
+
+
 def stem_shape(design: StemDesign, patient: Patient, femur: FemurShape, rng: np.random.Generator) -> StemShape:
     family, x0 = design.family, patient.shaft_x_mm
     top = 15.0 * patient.size + patient.neck_length_mm - family.shoulder_mm
     length = design.length_mm
     depth = np.linspace(0.0, 1.0, 60)
-    lateral = np.interp(depth, *zip(*family.lateral, strict=True)) * design.scale * patient.size
-    medial = np.interp(depth, *zip(*family.medial, strict=True)) * design.scale * patient.size
+    lateral = _profile(depth, family.lateral) * design.scale * patient.size
+    medial = _profile(depth, family.medial) * design.scale * patient.size
     y = top + depth * length
     canal = femur.canal_half_width(y, patient)
     distal = np.clip((depth - 0.35) / 0.2, 0.0, 1.0)
@@ -186,7 +190,7 @@ def stem_shape(design: StemDesign, patient: Patient, femur: FemurShape, rng: np.
     neck_base = 0.68 * medial_side[-1] + 0.32 * lateral_side[0]
     up = -neck_base / np.hypot(*neck_base)
     fillet = neck_base + 9.0 * up + (1.12 * family.neck_mm) * np.array([-up[1], up[0]])
-    body = np.vstack([fillet, lateral_side[:1] + (-1.5, 0.0), lateral_side[1:], cap, medial_side])
+    body = np.vstack([fillet, lateral_side[:1] + np.array([-1.5, 0.0]), lateral_side[1:], cap, medial_side])
 
     ix, iy = path_points(interface).T
     at = np.linspace(0.0, 1.0, SAMPLES)
@@ -300,7 +304,7 @@ def add_stem(
     held = np.clip(1.0 - beyond / 1.5, 0.0, 1.0)
 
     outer_bone = femur.outer[slices]
-    radius = np.float32(design.depth_mm)
+    radius = design.depth_mm
     fray = canvas.noise(rng, 9.0) * 0.20 + canvas.noise(rng, 3.0) * 0.07
     inner_line = along(plan.inner_mm, position) * held
     mantle = along(shape.mantle_mm, position) * held
@@ -405,7 +409,7 @@ def add_head_and_neck(
     inside = np.where((along_neck > -4) & (along_neck < length), across - half, 9.0)
     ball = np.hypot(x - head[0], y - head[1]) - radius
     neck_path = 2.0 * half_depth(inside, np.maximum(half, 3.0)) * 0.95
-    ball_path = 2.0 * half_depth(ball, np.float32(radius))
+    ball_path = 2.0 * half_depth(ball, radius)
     existing = view["titanium"] + view["cobalt"]
     _insert_metal(view, design.material, np.maximum(np.where(ball < 0, 0, neck_path) - existing, 0))
     _insert_metal(view, design.head_material, ball_path)

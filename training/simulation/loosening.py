@@ -99,7 +99,7 @@ def draw_line(
     covered = _cover(rng, share, pieces)
     width = width_mm * np.exp(spread * (0.8 * rough(rng, 0.06) + 0.5 * rough(rng, 0.015)))
     width = np.clip(width, floor_mm, cap_mm)
-    soft = ndimage.gaussian_filter1d(covered.astype(np.float64), 1.2, mode="nearest")
+    soft = ndimage.gaussian_filter1d(covered.astype(np.float64), 2.5, mode="nearest")
     return np.where(covered, width * np.clip(1.4 * soft, 0.0, 1.0), 0.0)
 
 

@@ -24,6 +24,7 @@ from training.simulation.truth import (
     HipTruth,
     Label,
     Mask,
+    Point,
     SimulatedRadiograph,
     Suitability,
     Truth,
@@ -144,7 +145,7 @@ def draw_size(rng: np.random.Generator, options: SimulationOptions) -> int:
     """The longer side of the image in pixels."""
     if options.size_px is not None:
         low, high = options.size_px
-        return int(round(np.exp(rng.uniform(np.log(low), np.log(high)))))
+        return round(float(np.exp(rng.uniform(np.log(low), np.log(high)))))
     band = rng.choice(4, p=[0.10, 0.25, 0.40, 0.25])
     low, high = ((160, 300), (300, 600), (600, 1200), (1200, 2500))[int(band)]
     return int(rng.uniform(low, high))
@@ -213,7 +214,8 @@ def draw_labels(
 def draw_plans(
     stream: Stream, options: SimulationOptions, design: HipDesign, name: str, emphasis: int
 ) -> tuple[ComponentPlan, ComponentPlan]:
-    assert design.stem is not None and design.cup is not None
+    assert design.stem is not None
+    assert design.cup is not None
     stem_label, cup_label, hard_stem, hard_cup = draw_labels(
         stream(f"label {name}"), options, design.stem.family.cemented
     )
@@ -424,8 +426,8 @@ def _render(
     )
     hips, failed = [], ""
     for hip in drawn:
-        truth, problem = hip_truth(hip, frame, grey, patient)
-        hips.append(truth)
+        known, problem = hip_truth(hip, frame, grey, patient)
+        hips.append(known)
         failed = failed or problem
     nuisance["pelvis"] = float(pelvis)
     truth = Truth("pelvis" if pelvis else "single", Suitability.SUITABLE, tuple(hips), nuisance, notes)
@@ -613,15 +615,19 @@ def hip_truth(hip: DrawnHip, frame: Frame, grey: Field, patient: anatomy.Patient
     """(truth, what could not be seen or "")"""
     rows, cols = frame.rows, frame.cols
     empty = np.zeros((rows, cols), bool)
+    teardrop = (-26 * patient.size, 27 * patient.size)
+    trochanter = (patient.shaft_x_mm + 7, -7 + patient.neck_length_mm + patient.trochanter_mm)
     if hip.stem_plan is None or hip.cup_plan is None or hip.design.stem is None or hip.design.cup is None:
-        points = {
+        known: dict[str, Point | float] = {
             "head_center": hip_point(hip.canvas, frame, (0, 0)),
-            "trochanter_tip": hip_point(hip.femur_canvas, frame, (patient.shaft_x_mm + 7, -7 + patient.neck_length_mm)),
+            "head_radius_px": 24.0 * patient.size / frame.canvas.pixel_mm * float(np.sqrt(np.prod(frame.scale))),
+            "trochanter_tip": hip_point(hip.femur_canvas, frame, trochanter),
+            "teardrop": hip_point(hip.canvas, frame, teardrop),
         }
-        landmarks = points | {"teardrop": hip_point(hip.canvas, frame, (-26 * patient.size, 27 * patient.size))}
         region = region_of(hip, frame, (-45.0, -50.0), (patient.shaft_x_mm + 30, 105.0))
         return HipTruth(hip.design.side, region, False, None, None, None, empty, empty, empty, landmarks), ""
-    assert hip.design.stem_form is not None and hip.stem_canvas is not None
+    assert hip.design.stem_form is not None
+    assert hip.stem_canvas is not None
     form = hip.design.stem_form
     cemented = hip.design.stem.family.cemented
     stem = component_truth(
@@ -645,7 +651,7 @@ def hip_truth(hip: DrawnHip, frame: Frame, grey: Field, patient: anatomy.Patient
         counted = (fields.line & (fields.line_width > COUNTED_LINE_MM)) | fields.cracks
         if plan.widths_mm.max() > COUNTED_LINE_MM or plan.mantle_cracks:
             window, values = final_window(counted, fields.slices, frame)
-            lucency[window] |= values > 0.4
+            lucency[window] |= values > 0.3
         for target, source in ((implant, fields.implant), (interface, fields.interface)):
             window, values = final_window(source, fields.slices, frame)
             target[window] |= values > 0.5
@@ -656,7 +662,7 @@ def hip_truth(hip: DrawnHip, frame: Frame, grey: Field, patient: anatomy.Patient
     interface &= ~implant
     stem_frame = hip.stem_canvas
     radius_px = hip.design.stem.head_mm / 2 / frame.canvas.pixel_mm * float(np.sqrt(frame.scale[0] * frame.scale[1]))
-    landmarks = {
+    landmarks: dict[str, Point | float] = {
         "head_center": hip_point(hip.canvas, frame, hip.head),
         "head_radius_px": radius_px,
         "stem_tip": hip_point(stem_frame, frame, form.tip),
@@ -664,11 +670,9 @@ def hip_truth(hip: DrawnHip, frame: Frame, grey: Field, patient: anatomy.Patient
         "shoulder": hip_point(stem_frame, frame, form.shoulder),
         "cup_rim_lateral": hip_point(hip.canvas, frame, hip.cup_rims["cup_rim_lateral"]),
         "cup_rim_medial": hip_point(hip.canvas, frame, hip.cup_rims["cup_rim_medial"]),
-        "teardrop": hip_point(hip.canvas, frame, (-26 * patient.size, 27 * patient.size)),
+        "teardrop": hip_point(hip.canvas, frame, teardrop),
         "trochanter_tip": hip_point(
-            hip.femur_canvas,
-            frame,
-            (patient.shaft_x_mm + 7, -7 + patient.neck_length_mm + patient.trochanter_mm - hip.stem_plan.subsidence_mm),
+            hip.femur_canvas, frame, (trochanter[0], trochanter[1] - hip.stem_plan.subsidence_mm)
         ),
     }
     reach = hip.design.cup.radius_mm + 10

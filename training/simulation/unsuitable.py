@@ -160,7 +160,8 @@ def _lateral(stream: Stream, options: SimulationOptions) -> SimulatedRadiograph:
         neck_length_mm=true_patient.neck_length_mm + 12,
     )
     design = radiograph.draw_design(stream, options, patient, side, True, "main")
-    assert design.stem is not None and design.cup is not None
+    assert design.stem is not None
+    assert design.cup is not None
     slim = replace(
         design.stem.family,
         lateral=tuple((at, 0.55 * min(width, 9.0) + 2.2) for at, width in design.stem.family.lateral),
@@ -310,7 +311,8 @@ def _draw_hemi(
     stream: Stream,
     rng: np.random.Generator,
 ) -> radiograph.DrawnHip:
-    assert design.stem is not None and design.stem_form is not None and design.cup is not None
+    assert design.stem is not None
+    assert design.stem_form is not None
     femur_canvas = canvas.framed(rotation_deg=-patient.adduction_deg)
     fields = anatomy.femur_fields(femur_canvas, patient, design.femur, stream("texture main"))
     plan = plan_component(
@@ -634,7 +636,6 @@ def _spine(paths: physics.Paths, rng: np.random.Generator) -> None:
 def _chest(paths: physics.Paths, rng: np.random.Generator) -> None:
     canvas = paths.canvas
     _limb(paths, rng, rng.uniform(160, 200), rng.uniform(95, 120))
-    x, y = canvas.coordinates
     for sign in (-1, 1):
         lung = smooth_path(
             np.array(
@@ -677,7 +678,15 @@ def _hand(paths: physics.Paths, rng: np.random.Generator) -> None:
         add_rod(paths, canvas, np.vstack([at - d * 20, tip]), 9.5, "soft", depth=1.0)
         for length, width in ((58, 4.5), (38, 4.0), (24, 3.6), (17, 3.2)):
             end = at + d * length
-            _add_bone(paths, canvas, _shaft(*at, *end, width * 0.85, width * 1.5, width * 1.4), 4.5, 1.3, 0.1, rng)
+            _add_bone(
+                paths,
+                canvas,
+                _shaft(at[0], at[1], end[0], end[1], width * 0.85, width * 1.5, width * 1.4),
+                4.5,
+                1.3,
+                0.1,
+                rng,
+            )
             at = end + d * 2.5
     add_rod(paths, canvas, np.array([[0.0, 50.0], [0.0, 130.0]]), 36.0, "soft", depth=0.5)
     for k in range(8):
