@@ -51,6 +51,11 @@ def test_the_angle_of_two_lines_is_acute_whichever_way_they_are_drawn(degrees: f
         assert Measure().angle_deg([(0, 0), (1, 0), (0, 0), end]) == pytest.approx(expected, abs=1e-6)
 
 
+def test_an_angle_names_itself_and_its_supplement() -> None:
+    mark = new_annotation(AnnotationKind.ANGLE, [(0, 0), (10, 0), (0, 0), (10, 10)])
+    assert mark_text(mark, Measure()) == "45.0° (135.0°)"
+
+
 def test_areas() -> None:
     square = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0), (0.0, 10.0)]
     assert DETECTOR.polygon_area(square) == pytest.approx(4.0)

@@ -219,3 +219,49 @@ def test_colours_grow_lighter_evenly() -> None:
     assert (steps > -0.4).all()
     assert lightness[-1] - lightness[0] > 60
     assert steps.max() < 1.2
+
+
+def test_colours_are_premultiplied(saliency) -> None:
+    """A colour brighter than its alpha would glow around the edge."""
+    image = SaliencyItem(saliency)._coloured(0.0)
+    raw = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)
+    assert (raw[..., :3].max(-1) <= raw[..., 3]).all()
+    assert 0 < (raw[..., 3] > 0).mean() < 0.5
+
+
+def test_nothing_is_coloured_below_the_threshold(saliency) -> None:
+    item = SaliencyItem(saliency)
+    shares = item._interpolated()
+    for threshold in (0.0, 0.3, 0.8):
+        image = item._coloured(threshold)
+        alpha = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., 3]
+        assert (alpha[shares <= threshold] == 0).all()
+        assert (alpha[shares > threshold + 0.2] == 255).all()
+
+
+def test_the_contour_surrounds_its_peak(saliency) -> None:
+    """In samples of the fine grid, sample centres at +0.5: the middle cell's outline is centred on the middle."""
+    item = SaliencyItem(saliency)
+    lines = item._contour(0.5)
+    side = item._interpolated().shape[0]
+    xs = [x for line in lines for x in (line.x1(), line.x2())]
+    ys = [y for line in lines for y in (line.y1(), line.y2())]
+    assert (min(xs) + max(xs)) / 2 == pytest.approx(side / 2, abs=0.05)
+    assert (min(ys) + max(ys)) / 2 == pytest.approx(side / 2, abs=0.05)
+
+
+def test_the_legend_says_no_map(canvas, monkeypatch) -> None:
+    from gui.items import hud
+
+    texts = []
+    monkeypatch.setattr(hud, "draw_text", lambda p, box, flags, text, *rest: texts.append(text))
+    canvas.view.overlay.set_visible(True)
+    canvas.view.set_saliency([SaliencyMap(np.zeros((7, 7), np.float32), REGION, (0.1, 0.8), "Grad-CAM")])
+    canvas.view.grab()
+    assert any("no map" in text for text in texts)
+    values = np.full((7, 7), 0.5, np.float32)
+    texts.clear()
+    canvas.view.set_saliency([SaliencyMap(values, REGION, (0.1, 0.8), "Grad-CAM")])
+    canvas.view.grab()
+    assert not any("no map" in text for text in texts)
+    assert {"0.100", "0.450", "≥ 0.800"} <= set(texts)

@@ -629,6 +629,12 @@ def test_region_edited_is_emitted_on_release_only(canvas, regions, qtbot) -> Non
         QTest.mouseRelease(canvas.view, Qt.MouseButton.LeftButton, pos=canvas.at((90, 130)))
 
 
+def test_a_click_on_the_border_moves_nothing(canvas, regions, qtbot) -> None:
+    with qtbot.assertNotEmitted(canvas.view.region_edited):
+        canvas.click((70, 100))
+    assert canvas.view.regions == tuple(regions)
+
+
 def test_a_click_into_the_other_hip_selects_it(canvas, regions, qtbot) -> None:
     with qtbot.waitSignal(canvas.view.region_selected) as selected:
         canvas.click((220, 150))
@@ -761,6 +767,11 @@ def test_unlinked_panes_part(panes) -> None:
     left.unlink()
     left.zoom_by(2)
     assert not same_place(left, right)
+    before = left.viewport
+    right.zoom_by(3)
+    right.set_window(1, 2)
+    assert left.viewport == before
+    assert left.grey_window.width != 2
 
 
 def test_panes_may_share_marks(panes) -> None:
