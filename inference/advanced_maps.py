@@ -53,7 +53,7 @@ def compute(bundle: ModelBundle, radiograph: Radiograph, region: HipRegion, meth
     import torch
 
     network, layer = _network(bundle)
-    image = torch.from_numpy(network_input(radiograph.pixels, region, bundle.card.spec)[None])
+    image = torch.from_numpy(network_input(radiograph.pixels, region, bundle.card.input_spec)[None])
     values = library_map(method, network, layer, image, bundle.card.outputs.index("loose"))
     peak = float(values.max())
     levels = (0.0, peak) if np.isfinite(peak) and peak > 0 else (0.0, 1.0)

@@ -13,13 +13,14 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from queue import LifoQueue
+from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any
 
@@ -40,6 +41,7 @@ from inference.regions import full_region
 log = logging.getLogger(__name__)
 
 MAX_DECODERS = 4
+STARVED_S = 2.0  # assessing threads that waited so long in all for decoded images get another decoder
 QUEUE_PER_THREAD = 2  # radiographs that are decoded ahead of each thread
 REPORT_EVERY_S = 10.0  # where stderr is no terminal
 EXIT_ALL_READ, EXIT_SOME_FAILED, EXIT_UNUSABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -113,14 +115,16 @@ def parse_region(text: str) -> HipRegion | str:
 def run(arguments: argparse.Namespace, models_folder: Path) -> int:
     """Assess everything; 0 when every file could be read, 1 when some could not, 2 when nothing could begin."""
     try:
-        bundle = load_bundle(choose_bundle(models_folder, arguments.model))
-        classifier = Classifier(bundle, arguments.device, cpu_threads=1)
+        folder = choose_bundle(models_folder, arguments.model)
         maps_folder = Path(arguments.saliency) if arguments.saliency else None
         if maps_folder is not None:
             maps_folder.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(_open_output(arguments.json))
-            batch = stack.enter_context(_Batch(classifier, arguments.region, maps_folder))
+            decoder = stack.enter_context(decode_worker())
+            decoder.warm_up()  # beside the engine
+            classifier = Classifier(load_bundle(folder), arguments.device, cpu_threads=1)
+            batch = stack.enter_context(_Batch(classifier, decoder, arguments.region, maps_folder))
             return _write_all(batch, arguments.paths, output)
     except InferenceError as error:
         print(error.sentence, file=sys.stderr)  # noqa: T201 - a command's messages
@@ -177,7 +181,9 @@ def _sources(paths: Sequence[str]) -> Iterator[Source | _Unreadable]:
 class _Batch:
     """The decoders and the threads; a context, so that no process outlives it."""
 
-    def __init__(self, classifier: Classifier, region: HipRegion | str, maps_folder: Path | None) -> None:
+    def __init__(
+        self, classifier: Classifier, decoder: SupervisedWorker, region: HipRegion | str, maps_folder: Path | None
+    ) -> None:
         self._classifier = classifier
         self._region = region
         self._maps_folder = maps_folder
@@ -185,12 +191,15 @@ class _Batch:
         # A GPU is kept busy by one thread; on the CPU, one thread on each core.
         self._threads = physical_cores() if self._cpu else 1
         self._assessing = ThreadPoolExecutor(self._threads, thread_name_prefix="assess")
-        self._decoders = [decode_worker() for _ in range(min(MAX_DECODERS, physical_cores()))]
-        # The decoder used last is taken first: the others start only when one is not enough.
-        self._idle: LifoQueue[SupervisedWorker] = LifoQueue()
-        for decoder in self._decoders:
-            self._idle.put(decoder)
-        self._decoding = ThreadPoolExecutor(len(self._decoders), thread_name_prefix="decode")
+        # One decoder to begin with: for most files it is enough, and another would cost its start and a core.
+        self._max_decoders = min(MAX_DECODERS, physical_cores())
+        self._decoders = [decoder]
+        self._idle: SimpleQueue[SupervisedWorker] = SimpleQueue()
+        self._idle.put(decoder)
+        self._decoding = ThreadPoolExecutor(self._max_decoders, thread_name_prefix="decode")
+        self._starving = threading.Lock()
+        self._starved_s = 0.0
+        self._flowing = False  # the first image has arrived: waiting is no longer the decoder's start
 
     def __enter__(self) -> _Batch:
         return self
@@ -223,13 +232,27 @@ class _Batch:
         finally:
             self._idle.put(decoder)
 
+    def _await(self, decoded: Future[Radiograph]) -> Radiograph:
+        """The decoded image. Where threads wait for images, another decoder is started."""
+        start_s = time.monotonic()
+        try:
+            return decoded.result()
+        finally:
+            with self._starving:
+                self._starved_s += time.monotonic() - start_s if self._flowing else 0.0
+                self._flowing = True
+                if self._starved_s > STARVED_S and len(self._decoders) < self._max_decoders:
+                    self._starved_s = 0.0
+                    self._decoders.append(decode_worker())
+                    self._idle.put(self._decoders[-1])
+
     def _record(self, index: int, source: Source | _Unreadable, decoded: Future[Radiograph] | None) -> FileRecord:
         """Never raises for what a file can cause."""
         path, member = str(source.path), source.member if isinstance(source, Source) else ""
         if isinstance(source, _Unreadable) or decoded is None:
             return self._failed(path, member, source.reason if isinstance(source, _Unreadable) else "")
         try:
-            radiograph = decoded.result()
+            radiograph = self._await(decoded)
         except RadiographError as error:
             return self._failed(path, member, error.sentence)
         except CancelledError:

@@ -75,7 +75,7 @@ class Classifier:
         maps: FloatArray | None = None
         if asked:
             batch = np.stack(
-                [network_input(hips[index][0].pixels, hips[index][1], self.bundle.card.spec) for index in asked]
+                [network_input(hips[index][0].pixels, hips[index][1], self.bundle.card.input_spec) for index in asked]
             )
             outputs = self._model.run(batch)
             maps = saliency.saliency_maps(outputs)

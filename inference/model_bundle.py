@@ -183,7 +183,7 @@ class ModelCard(_Card, frozen=True, kw_only=True):
     files: dict[str, Sha256] = {}
 
     @property
-    def spec(self) -> InputSpec:
+    def input_spec(self) -> InputSpec:
         from inference.preprocess import InputSpec  # brings Pillow, which a process that shows cards can do without
 
         return InputSpec(self.input.size, self.input.channels, self.input.mean, self.input.std)

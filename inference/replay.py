@@ -76,7 +76,7 @@ def replay(bundle: ModelBundle, engine: InferenceEngine, locator: InferenceEngin
 def _observe(
     card: ModelCard, pixels: Pixels, engine: InferenceEngine, locator: InferenceEngine | None
 ) -> ReferenceOutputs:
-    outputs = engine.run(network_input(pixels, whole_image(pixels), card.spec)[None])
+    outputs = engine.run(network_input(pixels, whole_image(pixels), card.input_spec)[None])
     logits = outputs.pop("logits")
     if logits.shape != (1, len(card.outputs)):
         raise ValueError(f"the card names {len(card.outputs)} outputs, the network has {logits.shape}")

@@ -216,11 +216,33 @@ def test_a_decoder_that_dies_costs_one_line(bundle: ModelBundle, folder: Path, m
     from inference.classifier import Classifier
 
     monkeypatch.setattr(batch, "read_radiograph", read_or_die)
-    with batch._Batch(Classifier(bundle, "cpu"), "auto", None) as running:
+    with batch._Batch(Classifier(bundle, "cpu"), batch.decode_worker(), "auto", None) as running:
         sources = list(batch._sources([str(folder / name) for name in ("1-loose.png", "5-broken.dcm", "2-fixed.png")]))
         records = list(running.records(sources))
     assert [record.status for record in records] == ["assessed", "error", "assessed"]
     assert "stopped unexpectedly" in records[1].reason
+
+
+def test_another_decoder_joins_when_images_are_waited_for(
+    bundle: ModelBundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference import batch
+    from inference.classifier import Classifier
+
+    monkeypatch.setattr(batch, "read_radiograph", read_slowly)
+    monkeypatch.setattr(batch, "STARVED_S", 0.3)
+    monkeypatch.setattr(batch, "physical_cores", lambda: 2)
+    with batch._Batch(Classifier(bundle, "cpu"), batch.decode_worker(), "auto", None) as running:
+        records = list(running.records([batch.Source(folder / "1-loose.png")] * 12))
+        assert len(running._decoders) == 2
+    assert [record.status for record in records] == ["assessed"] * 12
+
+
+def read_slowly(source):
+    from imaging.reader import read_radiograph
+
+    time.sleep(0.2)
+    return read_radiograph(source)
 
 
 def read_or_die(source):
@@ -238,7 +260,7 @@ def test_memory_stays_bounded(bundle: ModelBundle, tmp_path: Path, monkeypatch: 
 
     path = save(tmp_path / "hip.png", bundles.hip())
     begun: list[int] = []
-    with batch._Batch(Classifier(bundle, "cpu"), "auto", None) as running:
+    with batch._Batch(Classifier(bundle, "cpu"), batch.decode_worker(), "auto", None) as running:
         original = running._decode
         monkeypatch.setattr(running, "_decode", lambda source: (begun.append(1), original(source))[1])
         limit = running._threads * (batch.QUEUE_PER_THREAD + 1) + 1
