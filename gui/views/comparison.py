@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from gui import icons, theme
 from imaging.zones import CUP_ZONES
-from study.model import Call, Reading, ReadingMode, ZoneFinding
+from inference.prediction import Decision
+from study.model import Call, ReaderKind, Reading, ReadingMode, ZoneFinding
 from study.record import Agreement, compare
 
 MODE_WORDS = {
@@ -20,12 +21,19 @@ MODE_WORDS = {
 }
 
 
+def outcome_of(reading: Reading) -> theme.Outcome:
+    """A CNN that cannot tell is called indeterminate, as everywhere in the window."""
+    if reading.reader.kind is ReaderKind.ALGORITHM and reading.call is Call.CANNOT_TELL:
+        return theme.outcome(Decision.INDETERMINATE)
+    return theme.outcome(reading.call)
+
+
 def agreement_words(person: Reading, cnn: Reading | None, who: str = "Reader") -> str:
     """One line: "Both say loose", "Reader: loose · CNN: not loose"."""
-    said = _call_word(person)
+    said = outcome_of(person).word.lower()
     if cnn is None:
         return f"{who}: {said} · no answer of the CNN is recorded"
-    other = _call_word(cnn)
+    other = outcome_of(cnn).word.lower()
     if compare(person.call, cnn.call) is Agreement.AGREE:
         return f"Both say {said}"
     return f"{who}: {said} · CNN: {other}"
@@ -84,7 +92,7 @@ class ComparisonView(QFrame):
         self.verdict.setText(agreement_words(person, cnn))
         self._empty_grid()
         self._add(0, "", self._head("reader", person.reader.id), self._head("cnn", "CNN"))
-        self._add(1, self.tr("Hip"), self._call(person.call), self._call(cnn.call) if cnn else None)
+        self._add(1, self.tr("Hip"), self._call(outcome_of(person)), self._call(outcome_of(cnn)) if cnn else None)
         self._add(2, self.tr("Score"), _text(_score(person.score)), _text(_score(cnn.score)) if cnn else None)
         row = 3
         for words, of_person, of_cnn in (
@@ -125,14 +133,13 @@ class ComparisonView(QFrame):
         picture = icons.as_html(icon, self.fontMetrics().height(), color)
         return QLabel(f"{picture}&nbsp;&nbsp;<b>{escape(name)}</b>", textFormat=Qt.TextFormat.RichText)
 
-    def _call(self, call: Call | None) -> QLabel:
-        shown = theme.outcome(call)
+    def _call(self, shown: theme.Outcome) -> QLabel:
         picture = icons.as_html(shown.icon, self.fontMetrics().height(), shown.color)
         text = f"{picture}&nbsp;&nbsp;<b style='color:{shown.color}'>{shown.word}</b>"
         return QLabel(text, textFormat=Qt.TextFormat.RichText)
 
     def _component(self, call: Call | None) -> QLabel:
-        return _text("–") if call is None else self._call(call)
+        return _text("–") if call is None else self._call(theme.outcome(call))
 
     def _empty_grid(self) -> None:
         while (item := self._grid.takeAt(0)) is not None:
@@ -140,10 +147,6 @@ class ComparisonView(QFrame):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-
-
-def _call_word(reading: Reading) -> str:
-    return theme.outcome(reading.call).word.lower()
 
 
 def _score(score: float | None) -> str:

@@ -539,14 +539,15 @@ class ReadingForm(QWidget):
             return self.submit if event.type() == QEvent.Type.KeyPress else None
         if modifiers:
             return None
-        return {
+        keys: dict[int, Callable[[], None]] = {
             Qt.Key.Key_1: lambda: self._set_call(Call.LOOSE),
             Qt.Key.Key_2: lambda: self._set_call(Call.NOT_LOOSE),
             Qt.Key.Key_3: lambda: self._set_call(Call.CANNOT_TELL),
             Qt.Key.Key_4: self._go_to_score,
             Qt.Key.Key_5: self._go_to_zones,
             Qt.Key.Key_6: self._go_to_comment,
-        }.get(Qt.Key(event.key()))
+        }
+        return keys.get(event.key())
 
     def _make_actions(self) -> None:
         """The same for the whole window, which gives them keys and menu places by their names."""

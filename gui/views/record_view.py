@@ -11,12 +11,12 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 from PySide6.QtCore import QAbstractTableModel, QDate, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QIcon, QKeySequence, QShortcut
+from PySide6.QtGui import QColor, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -38,8 +38,7 @@ from PySide6.QtWidgets import (
 from gui import icons, theme
 from gui.errors import show_error
 from gui.file_dialogs import choose_file, choose_folder, choose_new_file
-from gui.views.comparison import MODE_WORDS, ComparisonView
-from inference.prediction import Decision
+from gui.views.comparison import MODE_WORDS, ComparisonView, outcome_of
 from study.model import Call, CaseKey, ReadingMode
 from study.record import (
     Agreement,
@@ -72,6 +71,7 @@ AGREEMENT_WORDS = {
     Agreement.NOT_COMPARABLE: "–",
 }
 PEOPLE, EVERYONE, CNN = "people", "everyone", "cnn"
+NOT_ASSESSABLE = "not_assessable"
 
 
 @dataclass(frozen=True)
@@ -80,27 +80,28 @@ class Filter:
 
     who: str = PEOPLE  # PEOPLE, EVERYONE, CNN, or "reader:" and a reader's id
     mode: ReadingMode | None = None
-    call: Call | str | None = None  # a Call, "not_assessable", or None for all
+    call: str | None = None  # a Call's value, NOT_ASSESSABLE, or None for all
     since: date | None = None
     until: date | None = None
     text: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table, ready to be filtered and sorted."""
 
     item: RecordedReading
     opinion: Opinion | None
     case: str
-    at: datetime  # local
-    haystack: str
+    haystack: str  # what a search looks in
+    agreement: Agreement
+    by_cnn: bool
+    cnn_score: float  # of the CNN on the same hip; -1 where there is none
 
     @property
-    def agreement(self) -> Agreement:
-        if self.opinion is None:
-            return Agreement.NOT_COMPARABLE
-        return self.opinion.final_agreement if self.item is self.opinion.revised else self.opinion.agreement
+    def at(self) -> datetime:
+        """Local time of recording."""
+        return datetime.fromisoformat(self.item.utc).astimezone()
 
 
 def make_rows(record: Record) -> list[Row]:
@@ -116,42 +117,54 @@ def make_rows(record: Record) -> list[Row]:
         reading = item.reading
         case = names[reading.case]
         words = (case, reading.case.image_sha256, reading.reader.id, reading.comment, reading.not_assessable_reason)
-        at = datetime.fromisoformat(item.utc).astimezone()
-        rows.append(Row(item, of_reading.get(reading.id), case, at, " ".join(words).casefold()))
+        found = of_reading.get(reading.id)
+        agreement, cnn_score = Agreement.NOT_COMPARABLE, -1.0
+        if found is not None and found.cnn is not None:
+            agreement = found.final_agreement if item is found.revised else found.agreement
+            cnn_score = -1.0 if found.cnn.reading.score is None else found.cnn.reading.score
+        rows.append(Row(item, found, case, " ".join(words).casefold(), agreement, item.is_algorithm, cnn_score))
     return rows
 
 
-def fits(row: Row, wanted: Filter) -> bool:
-    reading = row.item.reading
+def predicates(wanted: Filter) -> list[Callable[[Row], bool]]:
+    """What a row must fulfil: one test for each thing that is asked, none for what is not."""
+    tests: list[Callable[[Row], bool]] = []
     if wanted.who == PEOPLE:
-        if row.item.is_algorithm:
-            return False
+        tests.append(lambda row: not row.by_cnn)
     elif wanted.who == CNN:
-        if not row.item.is_algorithm:
-            return False
-    elif wanted.who != EVERYONE and f"reader:{reading.reader.id}" != wanted.who:
-        return False
-    if wanted.mode is not None and reading.mode is not wanted.mode:
-        return False
-    if wanted.call is not None and (reading.call.value if reading.call else "not_assessable") != wanted.call:
-        return False
-    if wanted.since is not None or wanted.until is not None:
-        day = row.at.date()
-        if (wanted.since is not None and day < wanted.since) or (wanted.until is not None and day > wanted.until):
-            return False
-    return all(word in row.haystack for word in wanted.text.casefold().split())
+        tests.append(lambda row: row.by_cnn)
+    elif wanted.who != EVERYONE:
+        name = wanted.who.removeprefix("reader:")
+        tests.append(lambda row: row.item.reading.reader.id == name)
+    if wanted.mode is not None:
+        tests.append(lambda row: row.item.reading.mode is wanted.mode)
+    if wanted.call == NOT_ASSESSABLE:
+        tests.append(lambda row: row.item.reading.call is None)
+    elif wanted.call is not None:
+        tests.append(lambda row: row.item.reading.call == wanted.call)
+    # UTC in the record is ISO text of one form: it compares as text, which spares 100,000 conversions.
+    if wanted.since is not None:
+        first = _utc_of_midnight(wanted.since)
+        tests.append(lambda row: row.item.utc >= first)
+    if wanted.until is not None:
+        end = _utc_of_midnight(wanted.until + timedelta(days=1))
+        tests.append(lambda row: row.item.utc < end)
+    words = wanted.text.casefold().split()
+    if words:
+        tests.append(lambda row: all(word in row.haystack for word in words))
+    return tests
 
 
 class RecordModel(QAbstractTableModel):
     """The rows that fit the filter, in the order asked for."""
 
     COLUMNS: ClassVar[tuple[tuple[str, Callable[[Row], Any]], ...]] = (
-        ("Recorded", lambda row: row.at),
+        ("Recorded", lambda row: row.item.utc),
         ("Case", lambda row: row.case),
-        ("Reader", lambda row: "CNN" if row.item.is_algorithm else row.item.reading.reader.id.casefold()),
-        ("Call", lambda row: theme.outcome(row.item.reading.call).word),
+        ("Reader", lambda row: "CNN" if row.by_cnn else row.item.reading.reader.id.casefold()),
+        ("Call", lambda row: outcome_of(row.item.reading).word),
         ("Score", lambda row: -1.0 if row.item.reading.score is None else row.item.reading.score),
-        ("CNN", lambda row: _cnn_score(row)),
+        ("CNN", lambda row: row.cnn_score),
         ("Call and CNN", lambda row: AGREEMENT_WORDS[row.agreement]),
         ("Mode", lambda row: row.item.reading.mode.value),
         ("Comment", lambda row: row.item.reading.comment.casefold()),
@@ -166,8 +179,8 @@ class RecordModel(QAbstractTableModel):
         self._sorted = (self.RECORDED, Qt.SortOrder.DescendingOrder)
 
     def set_rows(self, rows: list[Row]) -> None:
-        self._all = rows
-        self._rebuild()
+        self._all = list(rows)
+        self.sort(*self._sorted)
 
     def set_filter(self, wanted: Filter) -> None:
         self._filter = wanted
@@ -175,6 +188,7 @@ class RecordModel(QAbstractTableModel):
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         self._sorted = (column, order)
+        self._all.sort(key=self.COLUMNS[column][1], reverse=order is Qt.SortOrder.DescendingOrder)
         self._rebuild()
 
     def rowCount(self, parent: Index | None = None) -> int:
@@ -197,9 +211,10 @@ class RecordModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, column)
         if role == Qt.ItemDataRole.DecorationRole and column == self.CALL:
-            return _outcome_icon(reading.call)
+            shown = outcome_of(reading)
+            return icons.icon(shown.icon, shown.color)
         if role == Qt.ItemDataRole.ForegroundRole and column == self.CALL:
-            return QColor(theme.outcome(reading.call).color)
+            return QColor(outcome_of(reading).color)
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (self.SCORE, self.CNN_SCORE):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole and column == self.COMMENT:
@@ -214,14 +229,13 @@ class RecordModel(QAbstractTableModel):
             case self.CASE:
                 return row.case
             case self.READER:
-                return f"CNN {reading.model_id}" if row.item.is_algorithm else reading.reader.id
+                return f"CNN {reading.model_id}" if row.by_cnn else reading.reader.id
             case self.CALL:
-                return theme.outcome(_shown_call(row.item)).word
+                return outcome_of(reading).word
             case self.SCORE:
                 return "–" if reading.score is None else f"{reading.score:.0f}"
             case self.CNN_SCORE:
-                score = _cnn_score(row)
-                return "–" if score < 0 else f"{score:.0f}"
+                return "–" if row.cnn_score < 0 else f"{row.cnn_score:.0f}"
             case self.AGREEMENT:
                 return AGREEMENT_WORDS[row.agreement]
             case self.MODE:
@@ -230,9 +244,10 @@ class RecordModel(QAbstractTableModel):
 
     def _rebuild(self) -> None:
         self.beginResetModel()
-        column, order = self._sorted
-        self.rows = [row for row in self._all if fits(row, self._filter)]
-        self.rows.sort(key=self.COLUMNS[column][1], reverse=order is Qt.SortOrder.DescendingOrder)
+        rows = self._all
+        for test in predicates(self._filter):
+            rows = [row for row in rows if test(row)]
+        self.rows = rows
         self.endResetModel()
 
 
@@ -301,7 +316,7 @@ class RecordView(QWidget):
             [
                 (self.tr("All calls"), None),
                 *((theme.outcome(call).word, call.value) for call in Call),
-                (theme.outcome(None).word, "not_assessable"),
+                (theme.outcome(None).word, NOT_ASSESSABLE),
             ],
         )
         # The earliest date stands for "any": a date field cannot be empty.
@@ -330,6 +345,7 @@ class RecordView(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
         header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._size_table()
         self.table.selectionModel().currentRowChanged.connect(lambda *_: self._show_current())
         self.model.modelReset.connect(self._show_current)
@@ -439,7 +455,7 @@ class RecordView(QWidget):
     def _size_table(self) -> None:
         em = self.fontMetrics().height()
         self.table.verticalHeader().setDefaultSectionSize(round(1.7 * em))
-        for column, ems in enumerate((8.2, 8.5, 7.5, 7.5, 3.6, 3.6, 7, 11)):
+        for column, ems in enumerate((9.2, 9, 7.5, 7.5, 4, 4, 7.5, 13.5)):
             self.table.setColumnWidth(column, round(ems * em))
 
     # Showing
@@ -462,9 +478,7 @@ class RecordView(QWidget):
 
     def _fill_who(self) -> None:
         before = self.who_box.currentData()
-        people = sorted(
-            {row.item.reading.reader.id for row in self._rows if not row.item.is_algorithm}, key=str.casefold
-        )
+        people = sorted({row.item.reading.reader.id for row in self._rows if not row.by_cnn}, key=str.casefold)
         self.who_box.blockSignals(True)
         self.who_box.clear()
         self.who_box.addItem(self.tr("All readers"), PEOPLE)
@@ -477,10 +491,11 @@ class RecordView(QWidget):
 
     def _apply_filter(self) -> None:
         self._rest.stop()
+        mode = self.mode_box.currentData()  # Qt keeps an enum's text only
         self.model.set_filter(
             Filter(
                 who=self.who_box.currentData(),
-                mode=self.mode_box.currentData(),
+                mode=ReadingMode(mode) if mode else None,
                 call=self.call_box.currentData(),
                 since=_chosen_day(self.since_edit),
                 until=_chosen_day(self.until_edit),
@@ -490,14 +505,14 @@ class RecordView(QWidget):
         shown, everything = len(self.model.rows), len(self._rows)
         words = self.tr("{shown:,} of {all:,} readings") if shown != everything else self.tr("{all:,} readings")
         self.count_label.setText(words.format(shown=shown, all=everything))
-        self.summary_label.setText(summary_words(self._summary()))
+        rows = self.model.rows
+        self._in_background(lambda: _summary(rows), lambda done: self._show_summary(rows, done))
         self.export_button.setEnabled(shown > 0)
         self.find_button.setEnabled(shown > 0)
 
-    def _summary(self) -> AgreementSummary:
-        """Of the opinions whose answer or revision is in the table; each counts once."""
-        held = {id(row.opinion): row.opinion for row in self.model.rows if row.opinion is not None}
-        return summarise(held.values())
+    def _show_summary(self, rows: list[Row], future: Future[Any]) -> None:
+        if rows is self.model.rows:  # else the filter has moved on
+            self.summary_label.setText(summary_words(future.result()))
 
     def _current(self) -> Row | None:
         index = self.table.currentIndex()
@@ -652,6 +667,18 @@ def summary_words(summary: AgreementSummary) -> str:
     return " ".join(parts)
 
 
+def _summary(rows: list[Row]) -> AgreementSummary:
+    """Of the opinions whose answer or revision is among the rows; each counts once."""
+    held = {id(row.opinion): row.opinion for row in rows if row.opinion is not None}
+    return summarise(held.values())
+
+
+def _utc_of_midnight(day: date) -> str:
+    """The start of a local day, as the record writes UTC but for the fraction."""
+    local = datetime(day.year, day.month, day.day).astimezone()
+    return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def _load(store: StudyStore) -> tuple[Record, list[Row]]:
     record = read_record(store)
     return record, make_rows(record)
@@ -671,24 +698,6 @@ def _relink_all(
     for sha256, path in found.items():
         store.note_location(sha256, path).result()
     return len(found), len(missing) - len(found)
-
-
-def _cnn_score(row: Row) -> float:
-    """The score of the CNN on the same hip; -1 where there is none."""
-    if row.opinion is not None and row.opinion.cnn is not None and row.opinion.cnn.reading.score is not None:
-        return row.opinion.cnn.reading.score
-    return -1.0
-
-
-def _shown_call(item: RecordedReading) -> Call | Decision | None:
-    """An algorithm that cannot tell is indeterminate."""
-    call = item.reading.call
-    return Decision.INDETERMINATE if item.is_algorithm and call is Call.CANNOT_TELL else call
-
-
-def _outcome_icon(call: Call | None) -> QIcon:
-    shown = theme.outcome(call)
-    return icons.icon(shown.icon, shown.color)
 
 
 def _chosen_day(chosen: QDateEdit) -> date | None:
