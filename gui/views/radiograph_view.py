@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
+    QNativeGestureEvent,
     QPainter,
     QPainterPath,
     QPaintEvent,
@@ -27,7 +28,7 @@ from gui.items import hud
 from gui.items.head_circle_item import HeadCircle, paint_head_circle
 from gui.items.image_item import ImageItem, grey_levels
 from gui.items.mark_item import MarkStyle, paint_mark
-from gui.items.region_item import RegionPart, hit_region, paint_region, region_name, region_rect
+from gui.items.region_item import MIN_SIDE_PX, RegionPart, hit_region, paint_region, region_name, region_rect
 from gui.items.saliency_item import SaliencyItem
 from gui.items.style import CanvasColours, draw_handle, draw_line, draw_path
 from gui.measure import Measure, Point
@@ -511,6 +512,25 @@ class RadiographView(QWidget):
     def commit_region(self, index: int) -> None:
         self.region_edited.emit(index, self._regions[index])
 
+    def adjust_region(self, dx: float = 0.0, dy: float = 0.0, grow: float = 0.0) -> None:
+        """Move the current region on screen, or grow it about its centre, by image pixels: for the keyboard."""
+        if not self._regions:
+            return
+        square = self._regions[self._current_region].squared()
+        m11, m12, m21, m22 = self._viewport.orientation
+        side_px = max(MIN_SIDE_PX, square.width + grow)
+        center_x, center_y = square.center
+        region = replace(
+            square,
+            x=center_x - side_px / 2 + dx * m11 + dy * m12,
+            y=center_y - side_px / 2 + dx * m21 + dy * m22,
+            width=side_px,
+            height=side_px,
+            proposed=False,
+        )
+        self.preview_region(self._current_region, region)
+        self.commit_region(self._current_region)
+
     # Text of a mark
 
     def edit_text(self, mark: Annotation) -> None:
@@ -655,6 +675,9 @@ class RadiographView(QWidget):
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and self._claims(event):
             # Without this the arrows would turn the page while a mark is selected.
             event.accept()
+            return True
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+            self.zoom_by(1 + event.value(), event.position())  # two fingers on a touchpad
             return True
         return super().event(event)
 

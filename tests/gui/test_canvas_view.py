@@ -642,6 +642,19 @@ def test_a_click_into_the_other_hip_selects_it(canvas, regions, qtbot) -> None:
     assert canvas.view.current_region == 1
 
 
+def test_a_region_can_be_moved_and_grown_without_a_mouse(canvas, regions, qtbot) -> None:
+    canvas.view.flip_horizontal()
+    with qtbot.waitSignal(canvas.view.region_edited) as edited:
+        canvas.view.adjust_region(dx=10, dy=5)  # to the right on screen is to the left in the image
+    assert edited.args[1].box == (10, 105, 100, 100)
+    assert not edited.args[1].proposed
+    with qtbot.waitSignal(canvas.view.region_edited) as edited:
+        canvas.view.adjust_region(grow=20)
+    assert edited.args[1].box == (0, 95, 120, 120)
+    canvas.view.adjust_region(grow=-500)
+    assert canvas.view.regions[0].width == 32
+
+
 def test_hidden_regions_cannot_be_dragged(canvas, regions, qtbot) -> None:
     canvas.view.set_show_regions(False)
     with qtbot.assertNotEmitted(canvas.view.region_edited):
