@@ -75,3 +75,8 @@ class Draft(msgspec.Struct, frozen=True):
 
 def draft_key(image_sha256: str, frame: int) -> str:
     return f"{image_sha256}/{frame}"
+
+
+def image_of(key: str) -> str:
+    """The image that a draft's key names."""
+    return key.partition("/")[0]

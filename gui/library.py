@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.cases import CaseItem, CaseState
-from imaging.reader import thumbnail
+from imaging.windowing import apply_window
 
 if TYPE_CHECKING:
     from gui.jobs import Job, Jobs
@@ -61,11 +61,17 @@ class CaseLibrary(QObject):
         return self._opening
 
     def add(
-        self, sources: Sequence[Source], *, open_first: bool = True, names: Mapping[Path, str] | None = None
+        self,
+        sources: Sequence[Source],
+        *,
+        open_first: bool = True,
+        frame: int = 0,
+        names: Mapping[Path, str] | None = None,
     ) -> None:
         """Append radiographs to the list (those already in it are only selected) and open the first of them.
 
-        `names`: what to call some files instead of their file names.
+        Asked for by name, a file is read anew: it may have changed. `names`: what to call some files instead of
+        their file names.
         """
         names = names or {}
         rows = {item.source: row for row, item in enumerate(self._cases)}
@@ -76,9 +82,11 @@ class CaseLibrary(QObject):
                 self._cases.append(CaseItem(source, name=names.get(source.path, "")))
             if first is None:
                 first = rows[source]
+            for key in [key for key in self._images if key[0] == source]:
+                del self._images[key]
         self.cases_changed.emit()
         if first is not None and open_first:
-            self.open(first)
+            self.open(first, frame)
         if len(self._cases) > 1:
             self._next_thumbnail()
 
@@ -157,7 +165,8 @@ class CaseLibrary(QObject):
     def _after_opening(self, item: CaseItem, radiograph: Radiograph) -> None:
         """Once the radiograph is painted."""
         if item.thumbnail is None:
-            self._on_thumbnail(item, thumbnail(radiograph, THUMBNAIL_PX))
+            step = max(1, max(radiograph.shape) // THUMBNAIL_PX)
+            self._on_thumbnail(item, apply_window(radiograph.pixels[::step, ::step], radiograph.windows[0]))
         self._prefetch_next()
 
     def _on_failed(self, job: Job, item: CaseItem, sentence: str, details: str) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QGuiApplication,
     QKeyEvent,
     QKeySequence,
+    QPaintEvent,
     QResizeEvent,
     QUndoStack,
 )
@@ -866,12 +867,11 @@ class MainWindow(QMainWindow):
         keys = self.actions_.keys("peek")
         return bool(keys) and keys[0] == QKeySequence(event.keyCombination())
 
-    def event(self, event: QEvent) -> bool:
-        done = super().event(event)
-        if event.type() == QEvent.Type.Paint and not self._has_painted:
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._has_painted:
             self._has_painted = True
             QTimer.singleShot(0, self.painted.emit)
-        return done
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._controller.flush()

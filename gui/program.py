@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QUndoStack
@@ -14,23 +15,29 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from gui import actions, theme
 from gui.annotations import AnnotationModel
+from gui.draft import image_of
 from gui.jobs import Jobs
-from gui.library import CaseLibrary
+from gui.library import THUMBNAIL_PX, CaseLibrary
 from gui.main_window import MainWindow
 from gui.overlay import OverlayState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
 from gui.version import app_version
 from gui.views.welcome import find_samples
+from imaging.sources import Source
 from imaging.worker import SupervisedWorker, decode_worker
 from inference import worker as inference_worker
-from inference.model_bundle import BundleError, ModelCard, find_bundles, load_bundle
+from inference.model_bundle import BundleError, ModelBundle, ModelCard, find_bundles, load_bundle
 from study.model import Reader, Reading
-from study.store import StudyStore
+from study.store import Location, StudyStore
+
+if TYPE_CHECKING:
+    from gui.views.record_view import RecordView
 
 log = logging.getLogger(__name__)
 RECORD_FILE = "record.sqlite"
 LOG_FILE = "lucency.log"
+REST_STARTS_MS = 1500  # after the window was painted, whatever became of the file
 DEFAULT_READER = "reader"
 
 
@@ -70,7 +77,7 @@ class Program(QObject):
         self.store = StudyStore(preferences.data_folder / RECORD_FILE, self.version)
         self.card: ModelCard | None = None
         self.engine: inference_worker.EngineDescription | None = None
-        self._bundle_folder = self._choose_bundle()
+        self._folder = self._choose_bundle()
         engine = self._make_engine()
         self.jobs = Jobs(decoder if decoder is not None else decode_worker(), decode_worker, engine, self)
         self.library = CaseLibrary(self.jobs, self)
@@ -98,44 +105,54 @@ class Program(QObject):
             find_samples(places.samples),
         )
         self._dialogs: dict[str, QWidget] = {}
+        self._record_view: RecordView | None = None
         self._closed = False
+        self._expects_files = False
+        self._rest_started = False
         self.window.set_model(self.card)
         self.window.painted.connect(self._after_first_paint)
         self.window.dialog_asked.connect(self.show_dialog)
         self.window.closed.connect(self.close)
+        self.window.welcome.drafts_asked.connect(self.open_drafts)
         preferences.changed.connect(self._on_preference)
         self._history_read.connect(self._learn_readings)
+        self.controller.recorded.connect(lambda _reading: self._refresh_record())
 
     # -- the CNN ----------------------------------------------------------------------------------
 
     def _choose_bundle(self) -> Path | None:
         """The network that the settings name, else the last one by name; None when there is none that can be used."""
-        folders = [*find_bundles(self.places.models), *find_bundles(self.preferences.data_folder / "models")]
-        cards: list[tuple[Path, ModelCard]] = []
-        for folder in folders:
-            try:
-                # The worker verifies hashes and replays the reference before it answers anything.
-                cards.append((folder, load_bundle(folder, verify=False).card))
-            except BundleError as error:
-                log.warning("A model was left out: %s", error.sentence)
-        if not cards:
+        bundles = self._bundles()
+        if not bundles:
             self.card = None
             return None
-        named = [entry for entry in cards if entry[1].id == self.preferences.model_id]
-        folder, self.card = (named or cards)[-1]
+        named = [entry for entry in bundles if entry[1].card.id == self.preferences.model_id]
+        folder, bundle = (named or bundles)[-1]
+        self.card = bundle.card
         return folder
 
+    def _bundles(self) -> list[tuple[Path, ModelBundle]]:
+        """The networks that come with the program and those in the data folder's `models`."""
+        bundles = []
+        for folder in (*find_bundles(self.places.models), *find_bundles(self.preferences.data_folder / "models")):
+            try:
+                # The worker verifies hashes and replays the reference before it answers anything.
+                bundles.append((folder, load_bundle(folder, verify=False)))
+            except BundleError as error:
+                log.warning("A model was left out: %s", error.sentence)
+        return bundles
+
     def _make_engine(self) -> SupervisedWorker | None:
-        if self._bundle_folder is None:
+        if self._folder is None:
             return None
         return SupervisedWorker(
             "inference",
             initializer=inference_worker.start,
-            initargs=(self._bundle_folder, self.preferences.device.value),
+            initargs=(self._folder, self.preferences.device.value),
         )
 
     def _replace_engine(self) -> None:
-        self._bundle_folder = self._choose_bundle()
+        self._folder = self._choose_bundle()
         self.engine = None
         self.jobs.replace_engine(self._make_engine())
         self.window.set_model(self.card)
@@ -157,7 +174,20 @@ class Program(QObject):
     # -- after the start --------------------------------------------------------------------------
 
     def _after_first_paint(self) -> None:
-        """What nobody waits for: the engine warms up, earlier readings are looked through."""
+        """What can wait until the radiograph that was asked for is on screen: on two cores everything competes."""
+        if self.library.cases or self._expects_files:
+            self.controller.radiograph_changed.connect(self._start_the_rest, Qt.ConnectionType.QueuedConnection)
+            self.library.open_failed.connect(lambda *_: self._start_the_rest())
+            QTimer.singleShot(REST_STARTS_MS, self._start_the_rest)
+        else:
+            self._start_the_rest()
+
+    def _start_the_rest(self) -> None:
+        """The record is opened, the engine warms up, earlier readings are looked through."""
+        if self._rest_started or self._closed:
+            return
+        self._rest_started = True
+        self.controller.open_record()
         self._describe_engine()
         QTimer.singleShot(300, self._read_history)
         if not self.library.cases:
@@ -166,9 +196,6 @@ class Program(QObject):
             self.window.show_problem(sentence)
 
     def _sample_thumbnail(self, path: Path) -> Any:
-        from gui.library import THUMBNAIL_PX
-        from imaging.sources import Source
-
         return self.jobs.thumbnail(Source(path), THUMBNAIL_PX)
 
     def _read_history(self) -> None:
@@ -187,7 +214,7 @@ class Program(QObject):
 
     def _learn_readings(self, readings: list[Reading]) -> None:
         self.controller.learn_readings(readings)
-        self.window.welcome.show_drafts(len(self.store.drafts()))
+        self.window.welcome.show_drafts(len(self._draft_places()))
 
     def _reader(self) -> Reader:
         preferences = self.preferences
@@ -207,6 +234,8 @@ class Program(QObject):
         """Open a dialog, or bring the open one to the front. Their modules are imported here, not at start."""
         shown = self._dialogs.get(name)
         if shown is not None:
+            if name == "record":
+                self._refresh_record()
             shown.show()
             shown.raise_()
             shown.activateWindow()
@@ -214,8 +243,9 @@ class Program(QObject):
         maker: Callable[[], QWidget] = getattr(self, f"_make_{name}")
         dialog = maker()
         self._dialogs[name] = dialog
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.destroyed.connect(lambda: self._dialogs.pop(name, None))
+        if name != "record":  # that one has a thread of its own, ended with the program
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.destroyed.connect(lambda: self._dialogs.pop(name, None))
         dialog.show()
 
     def _make_settings(self) -> QWidget:
@@ -236,7 +266,54 @@ class Program(QObject):
     def _make_model_card(self) -> QWidget:
         from gui.views.model_card_dialog import ModelCardDialog
 
-        return ModelCardDialog(self._bundle_folder, self.window)
+        return ModelCardDialog(self._folder, self.window)
+
+    def _make_about(self) -> QWidget:
+        from gui.views.about_dialog import AboutDialog, NetworkLine
+
+        networks = [
+            NetworkLine(bundle.card.id, bundle.card.version, bundle.sha256, bundle.card.title, folder == self._folder)
+            for folder, bundle in self._bundles()
+        ]
+        engine = self.engine.engine_label if self.engine is not None else ""
+        return AboutDialog(self.version, networks, missing_parts(), engine, self.window)
+
+    def _make_record(self) -> QWidget:
+        from gui.views.record_view import RecordView
+
+        view = self._record_view = RecordView(self.store, self.window)
+        view.setWindowFlag(Qt.WindowType.Window)
+        view.setWindowTitle("Record of readings")
+        view.open_case.connect(self._open_recorded)
+        view.notice.connect(self.window.notice.show_note)
+        em = view.fontMetrics().height()
+        view.resize(64 * em, 42 * em)
+        view.refresh()
+        return view
+
+    def _refresh_record(self) -> None:
+        if self._record_view is not None and not self._closed:
+            self._record_view.refresh()
+
+    def _open_recorded(self, image_sha256: str, frame: int) -> None:
+        """A reading's case, where its image was last seen."""
+        location = self.store.location(image_sha256)
+        if location is None:
+            self.window.show_problem("It is not known where this image lies; relink it in the record.")
+            return
+        self.library.add([Source(Path(location.path), location.member)], frame=frame)
+        self.window.raise_()
+        self.window.activateWindow()
+
+    def open_drafts(self) -> None:
+        """Every radiograph whose reading was left unfinished."""
+        sources = [Source(Path(place.path), place.member) for place in self._draft_places()]
+        self.library.add(sources)
+
+    def _draft_places(self) -> list[Location]:
+        hashes = dict.fromkeys(image_of(key) for key in self.store.drafts())
+        places = [self.store.location(image_sha256) for image_sha256 in hashes]
+        return [place for place in places if place is not None]
 
     def offer_crash_log(self, note: str) -> None:
         """The last run ended below Python: its report can be looked at and copied."""
@@ -245,6 +322,7 @@ class Program(QObject):
     # -- the end ----------------------------------------------------------------------------------
 
     def open(self, paths: Sequence[Path], *, sample: int | None = None) -> None:
+        self._expects_files = bool(paths)
         if sample is not None:
             self.window.open_samples(sample)
         self.window.open_paths(list(paths))
@@ -257,9 +335,21 @@ class Program(QObject):
         self.controller.flush()
         for dialog in list(self._dialogs.values()):
             dialog.close()
+        if self._record_view is not None:
+            self._record_view.close_down()
         self.preferences.flush()
         self.jobs.shutdown()
         self.store.close()
+
+
+def missing_parts() -> list[str]:
+    """What this installation cannot do, in sentences for About. Looks without importing."""
+    lacks = []
+    if importlib.util.find_spec("torch") is None:
+        lacks.append("Without torch the CNN runs on the CPU through ONNX Runtime; CUDA and MPS need torch.")
+    if lacks or importlib.util.find_spec("pytorch_grad_cam") is None:
+        lacks.append("The advanced maps need torch and the grad-cam library.")
+    return lacks
 
 
 def make_application(arguments: list[str]) -> QApplication:

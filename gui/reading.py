@@ -134,7 +134,10 @@ class ReadingController(QObject):
         library.emptied.connect(self._close)
         self._acknowledged.connect(self._on_acknowledged, Qt.ConnectionType.QueuedConnection)
         self._store_opened.connect(self._on_store_opened, Qt.ConnectionType.QueuedConnection)
-        store.open().add_done_callback(lambda _future: self._store_opened.emit())
+
+    def open_record(self) -> None:
+        """Open the record in its own thread. Until it is open, drafts are not looked up and the form waits."""
+        self._store.open().add_done_callback(lambda _future: self._store_opened.emit())
 
     # -- what the views read ----------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import tomllib
 from pathlib import Path
 
@@ -13,4 +12,6 @@ def app_version(root: Path) -> str:
         with (root / "pyproject.toml").open("rb") as stream:
             return str(tomllib.load(stream)["project"]["version"])
     except (OSError, KeyError, tomllib.TOMLDecodeError):
+        import importlib.metadata  # slow, and rarely needed
+
         return importlib.metadata.version("lucency")
