@@ -15,7 +15,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-from PySide6.QtCore import QAbstractTableModel, QDate, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QDate,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import QColor, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -197,11 +207,11 @@ class RecordModel(QAbstractTableModel):
     def columnCount(self, parent: Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.COLUMNS)
 
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> str | None:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return self.COLUMNS[section][0]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section in (self.SCORE, self.CNN_SCORE):
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -323,12 +333,12 @@ class RecordView(QWidget):
         self.since_edit = self._date(self.tr("From"), self.tr("any day"))
         self.until_edit = self._date(self.tr("To"), self.tr("any day"))
         filters = QHBoxLayout()
-        filters.addWidget(self.search, 1)
         for box in (self.who_box, self.mode_box, self.call_box):
             filters.addWidget(box)
         for caption, chosen in ((self.tr("from"), self.since_edit), (self.tr("to"), self.until_edit)):
             filters.addWidget(QLabel(caption))
             filters.addWidget(chosen)
+        filters.addStretch(1)
 
         self.table = QTableView()
         self.table.setModel(self.model)
@@ -384,6 +394,7 @@ class RecordView(QWidget):
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(10, 10, 10, 10)
+        column.addWidget(self.search)
         column.addLayout(filters)
         column.addWidget(self.table, 1)
         column.addLayout(bottom)
@@ -454,9 +465,15 @@ class RecordView(QWidget):
 
     def _size_table(self) -> None:
         em = self.fontMetrics().height()
+        self.table.setIconSize(QSize(em, em))
         self.table.verticalHeader().setDefaultSectionSize(round(1.7 * em))
-        for column, ems in enumerate((9.2, 9, 7.5, 7.5, 4, 4, 7.5, 13.5)):
+        for column, ems in enumerate((10, 9.5, 8.5, 8.5, 4.5, 4.5, 8, 14)):
             self.table.setColumnWidth(column, round(ems * em))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and hasattr(self, "table"):
+            self._size_table()
 
     # Showing
 

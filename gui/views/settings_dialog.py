@@ -104,6 +104,7 @@ class _Page(QWidget):
         box = QComboBox()
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(24)
+        box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for value, words in choices:
             box.addItem(words, value)
         box.activated.connect(lambda index: setattr(self._preferences, name, choices[index][0]))
@@ -184,9 +185,7 @@ class _LooksPage(_Page):
                 (ThemeName.SYSTEM, self.tr("As the system")),
             ],
         )
-        self._row(
-            self.tr("&Theme"), self.theme_box, self.tr("The radiograph stays on dark ground only in the dark theme.")
-        )
+        self._row(self.tr("&Theme"), self.theme_box)
         self.scale_slider = QSlider(Qt.Orientation.Horizontal)
         self.scale_slider.setRange(100 // SCALE_STEP, 200 // SCALE_STEP)
         self.scale_slider.setPageStep(1)
