@@ -105,6 +105,8 @@ def conformal_band(truth: npt.ArrayLike, probability: npt.ArrayLike, alpha: floa
 def gate_threshold(accepted: npt.ArrayLike, refused: npt.ArrayLike, share: float = ACCEPTED_SHARE) -> float:
     """Probability for one output: keeps `share` of the suitable hips, and where the groups are apart lies half-way
     (in logits) between them, so that images unlike the simulated ones have room on both sides."""
+    if not len(np.atleast_1d(accepted)):
+        raise ValueError("The gate cannot be set without suitable hips.")
     good = special.logit(np.clip(np.asarray(accepted, float), 1e-6, 1 - 1e-6))
     bad = special.logit(np.clip(np.asarray(refused, float), 1e-6, 1 - 1e-6))
     keep = float(np.quantile(good, 1 - share))

@@ -163,6 +163,28 @@ def load_shards(folder: Path, limit: int | None = None) -> HipSet:
     paths = shard_paths(folder)[:limit]
     if not paths:
         raise FileNotFoundError(f"There are no prepared hips in “{folder}”: run `python -m training prepare` first.")
+    return _load(paths)
+
+
+def grown(hips: HipSet, folder: Path) -> HipSet:
+    """`hips` and the shards that have since appeared in their folder; the same object when there are none."""
+    new = [path for path in shard_paths(folder) if path not in set(hips.shards)]
+    if not new:
+        return hips
+    more = _load(new)
+    joined = {
+        name: torch.cat([getattr(hips, name), getattr(more, name)])
+        for name in ("pixels", "masks", "labels", "suitability", "landmarks", "whole_pixels")
+    }
+    return HipSet(
+        **joined,
+        whole_hips=hips.whole_hips + more.whole_hips,
+        records=hips.records + more.records,
+        shards=hips.shards + more.shards,
+    )
+
+
+def _load(paths: list[Path]) -> HipSet:
     parts: dict[str, list[npt.NDArray]] = {}
     records: list[dict[str, object]] = []
     for arrays, part_records in _read(paths):

@@ -31,14 +31,14 @@ REAL_IMAGES = "real images without a replacement"
 
 
 def case_folder(spec: CohortSpec, work: Path, locator: Path) -> Path:
-    return work / sha256_of(locator)[:12] / f"{spec.name}-{spec.seed}-{spec.count}"
+    return work / sha256_of(locator)[:12] / f"{spec.name}-{spec.seed}"
 
 
 def scored(spec: CohortSpec, work: Path, network: Path, locator: Path, workers: int) -> list[dict[str, Any]]:
     """Rows of a cohort; draws what is missing first. The folder is named by the locator, whose regions it holds."""
     folder = case_folder(spec, work, locator)
     prepare_cases(spec, folder, locator, workers)
-    return score_cases(folder, OnnxEngine(network, threads=2))
+    return score_cases(folder, OnnxEngine(network, threads=2), images=spec.count)
 
 
 def real_image_refusals(bundle: ModelBundle, folder: Path) -> tuple[list[Metric], list[str]]:

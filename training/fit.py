@@ -25,10 +25,11 @@ from tqdm import tqdm
 
 from inference.lucency_net import INPUT_SIZE, HipLocator, LucencyNet
 from training.augment import AugmentOptions, make_batch, stretch, tone
-from training.dataset import CACHE_SIZE, MASK_STRIDE, MASKS, HipSet, load_shards
+from training.dataset import CACHE_SIZE, MASK_STRIDE, MASKS, HipSet, grown, load_shards
 from training.losses import LossWeights, locator_loss, patch_loss, whole_loss
 from training.validation import validate, validate_locator
 
+GROW_STEPS = 100
 SUITABLE_SHARE = 0.74  # of a batch; the rest are images that must be refused
 GROUP_SHARES = {"loose": 0.46, "fixed": 0.46, "borderline": 0.08}
 
@@ -50,6 +51,7 @@ class FitOptions:
     threads: int = 1  # of each process
     processes: int = 2  # each works on a share of the batch; they meet once a step, which suits busy machines
     reduced_precision: bool = True  # bfloat16 where the processor has it
+    growing: str = ""  # folder whose new shards are taken up as they appear: simulating and training at once
     checkpoint_s: float = 90.0
     validate_s: float = 420.0
     augment: AugmentOptions = field(default_factory=AugmentOptions)
@@ -248,6 +250,10 @@ def _train(
 
     compute = _locator_step if locator else _network_step
     for step in _steps(run, options, quiet=rank > 0):
+        if options.growing and step % GROW_STEPS == GROW_STEPS - 1:
+            larger = grown(hips, Path(options.growing))
+            if larger is not hips:
+                hips, sampler = larger, Sampler(larger, (seed + step) * 17 + rank)
         model.train()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, options)
@@ -379,6 +385,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--batch", type=int, default=defaults.batch)
     parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate)
     parser.add_argument("--patch-until", type=float, default=defaults.patch_until)
+    parser.add_argument("--growing", action="store_true", help="take up new shards of --data while training")
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--processes", type=int, default=defaults.processes)
     parser.add_argument("--start", type=Path, help="checkpoint.pt of another run to begin from")
@@ -393,6 +400,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         batch=arguments.batch,
         learning_rate=arguments.learning_rate,
         patch_until=arguments.patch_until,
+        growing=str(arguments.data) if arguments.growing else "",
         seed=arguments.seed,
         processes=arguments.processes,
         reduced_precision=not arguments.full_precision,

@@ -157,7 +157,7 @@ def _shard(number: int, *, spec: CohortSpec, folder: Path, locator_path: Path) -
     if path.is_file():
         return
     locator = OnnxEngine(locator_path, threads=1)
-    last = min((number + 1) * IMAGES_PER_SHARD, spec.count)
+    last = (number + 1) * IMAGES_PER_SHARD
     cases: list[Case] = []
     for index in range(number * IMAGES_PER_SHARD, last):
         cases += cases_of(simulate(spec.seed, index, spec.options), spec.seed, index, locator)
@@ -191,9 +191,10 @@ def prepare_cases(spec: CohortSpec, folder: Path, locator_path: Path, workers: i
             pass
 
 
-def score_cases(folder: Path, network: OnnxEngine, batch: int = 8, limit: int | None = None) -> list[dict[str, Any]]:
-    """The prepared cases of a cohort through the network. FileNotFoundError when there are none."""
-    paths = sorted(folder.glob("cases-*.npz"))
+def score_cases(folder: Path, network: OnnxEngine, images: int, batch: int = 8) -> list[dict[str, Any]]:
+    """The prepared cases of a cohort's first `images` radiographs through the network. FileNotFoundError when none."""
+    shards = (images + IMAGES_PER_SHARD - 1) // IMAGES_PER_SHARD
+    paths = sorted(folder.glob("cases-*.npz"))[:shards]
     if not paths:
         raise FileNotFoundError(f"No cases are prepared in “{folder}”.")
     rows: list[dict[str, Any]] = []
@@ -201,15 +202,15 @@ def score_cases(folder: Path, network: OnnxEngine, batch: int = 8, limit: int | 
         with path.with_suffix(".jsonl").open(encoding="utf-8") as stream:
             own = [json.loads(line) for line in stream]
         with np.load(path, allow_pickle=False) as data:
-            images, planes, points = data["images"], data["planes"], data["points"]
+            given, planes, points = data["images"], data["planes"], data["points"]
         for first in range(0, len(own), batch):
             part = slice(first, first + batch)
-            outputs = network.run(images[part].astype(np.float32)[:, None])
+            outputs = network.run(given[part].astype(np.float32)[:, None])
             for offset, row in enumerate(own[part]):
                 at = first + offset
+                if row["record"]["index"] >= images:
+                    continue
                 rows.append(row | _measured(row, outputs, offset, planes[at], points[at]))
-        if limit is not None and len(rows) >= limit:
-            return rows[:limit]
     return rows
 
 

@@ -1,25 +1,16 @@
-"""The cohorts by name: which seeds are for training, which for calibration, which for the figures."""
+"""The frozen cohorts by name, as scoring draws them (training/simulation/evaluation_sets.py holds what they are)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from training.scoring import CohortSpec
-from training.simulation.options import SimulationOptions
+from training.simulation.evaluation_sets import EVALUATION_SETS
 
 CALIBRATION = "calibration"
-EVALUATION = ("fresh", "shifted", "coarse", "gate")
-
-_SETS = {
-    CALIBRATION: CohortSpec(CALIBRATION, 9001, 1000, SimulationOptions(unsuitable_share=0.3)),
-    "fresh": CohortSpec("fresh", 9002, 2000, SimulationOptions()),
-    "shifted": CohortSpec("shifted", 9003, 1000, SimulationOptions(shifted=True)),
-    "coarse": CohortSpec("coarse", 9004, 400, SimulationOptions(size_px=(160, 340), pelvis_share=0.0)),
-    "gate": CohortSpec("gate", 9005, 800, SimulationOptions(unsuitable_share=0.75)),
-}
+EVALUATION = tuple(name for name in EVALUATION_SETS if name != CALIBRATION)
 
 
 def cohort(name: str, limit: int | None = None) -> CohortSpec:
     """The cohort of that name, or its first `limit` radiographs."""
-    spec = _SETS[name]
-    return spec if limit is None else replace(spec, count=min(limit, spec.count))
+    frozen = EVALUATION_SETS[name]
+    count = frozen.count if limit is None else min(limit, frozen.count)
+    return CohortSpec(name, frozen.seed, count, frozen.options)
