@@ -14,8 +14,8 @@ from gui.annotations import FREE_LENGTH, MIN_POINTS, moved, new_annotation
 from gui.items.head_circle_item import MIN_RADIUS_PX, HeadCircle, circle_through, hit_head_circle
 from gui.items.mark_item import Hit, hit_body, hit_handle, segment_at, with_handle_at
 from gui.items.region_item import RegionPart, dragged
-from gui.measure import Point
 from imaging.geometry import HipRegion
+from imaging.measure import Point
 from study.model import Annotation, AnnotationKind
 
 if TYPE_CHECKING:

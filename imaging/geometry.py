@@ -1,11 +1,10 @@
-"""Where a hip lies in a radiograph, and lengths and angles in it.
+"""Where a hip lies in a radiograph, and its scale from the implanted head.
 
 Points are (x, y) in image pixels, x along columns and y along rows; pixel centres lie at +0.5.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,54 +56,6 @@ class HipRegion:
         side_px = max(self.width, self.height)
         cx, cy = self.center
         return HipRegion(cx - side_px / 2, cy - side_px / 2, side_px, side_px, self.side, self.proposed)
-
-
-def length_px(start: Point, end: Point) -> float:
-    """Between two points (x, y) in image pixels."""
-    return math.hypot(end[0] - start[0], end[1] - start[1])
-
-
-def length_mm(start: Point, end: Point, spacing_mm: tuple[float, float]) -> float:
-    """Between two points (x, y) in image pixels; `spacing_mm` is (between rows, between columns), as in DICOM."""
-    row_mm, col_mm = spacing_mm
-    return math.hypot((end[0] - start[0]) * col_mm, (end[1] - start[1]) * row_mm)
-
-
-def path_length_mm(points: Sequence[Point], spacing_mm: tuple[float, float]) -> float:
-    """Along a polyline of points (x, y) in image pixels."""
-    return sum(length_mm(a, b, spacing_mm) for a, b in itertools.pairwise(points))
-
-
-def format_mm(length: float, source: SpacingSource) -> str:
-    """A length in mm with where its scale comes from: "12.3 mm (detector)"."""
-    if source is SpacingSource.NONE:
-        raise ValueError("A length in millimetres needs a spacing with a source.")
-    return f"{length:.1f} mm ({source.value})"
-
-
-def format_length(start: Point, end: Point, spacing_mm: tuple[float, float] | None, source: SpacingSource) -> str:
-    """The distance as shown beside a ruler: "12.3 mm (detector)", or "87 px" where there is no scale."""
-    if spacing_mm is None or source is SpacingSource.NONE:
-        return f"{length_px(start, end):.0f} px"
-    return format_mm(length_mm(start, end, spacing_mm), source)
-
-
-def angle_between_lines_deg(
-    first: tuple[Point, Point], second: tuple[Point, Point], spacing_mm: tuple[float, float] | None = None
-) -> float:
-    """The angle, 0 to 90 degrees, between two lines that each run through two points (x, y) in image pixels.
-
-    Measured in millimetres, for pixels need not be square; without a spacing they are taken as square.
-    Raises GeometryError for a line without length.
-    """
-    row_mm, col_mm = spacing_mm or (1.0, 1.0)
-    (ax, ay), (bx, by) = (
-        ((end[0] - start[0]) * col_mm, (end[1] - start[1]) * row_mm) for start, end in (first, second)
-    )
-    if not (math.hypot(ax, ay) > 0 and math.hypot(bx, by) > 0):
-        raise GeometryError("A line needs two different points.")
-    # atan2 of cross and dot keeps its accuracy for lines that are nearly parallel, where acos does not.
-    return math.degrees(math.atan2(abs(ax * by - ay * bx), abs(ax * bx + ay * by)))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QTransform
 
 from gui.items.style import draw_handle, draw_label, draw_path
-from gui.measure import Measure, Point
+from imaging.measure import Measure, Point
 
 GRAB_PX = 7.0
 MIN_RADIUS_PX = 3.0

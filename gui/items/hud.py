@@ -12,9 +12,9 @@ from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetricsF, QImage, QPain
 
 from gui.items.colour_map import SALIENCY_COLOURS
 from gui.items.style import HALO, CanvasColours, draw_line, draw_plate, draw_text, text_size
-from gui.measure import SOURCE_NAMES, Measure
 from gui.overlay import MapState
 from gui.viewport import Viewport
+from imaging.measure import SOURCE_NAMES, Measure
 from imaging.radiograph import Radiograph, Side, SpacingSource, View, Window
 
 MARGIN = 12.0

@@ -11,7 +11,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPainterPathStroker, QPen, QPolygonF, QTransform
 
 from gui.items.style import draw_handle, draw_label, draw_line, draw_path, text_size
-from gui.measure import Measure
+from imaging.measure import Measure
 from study.model import Annotation, AnnotationKind
 
 WIDTH_HANDLE = -1  # of a lucent line: drags its width

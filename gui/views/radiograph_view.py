@@ -31,7 +31,6 @@ from gui.items.mark_item import MarkStyle, paint_mark
 from gui.items.region_item import MIN_SIDE_PX, RegionPart, hit_region, paint_region, region_name, region_rect
 from gui.items.saliency_item import SaliencyItem
 from gui.items.style import CanvasColours, draw_handle, draw_line, draw_path
-from gui.measure import Measure, Point
 from gui.overlay import MapState, OverlayState
 from gui.tools import (
     DRAG_PX,
@@ -48,6 +47,7 @@ from gui.tools import (
 )
 from gui.viewport import Viewport
 from imaging.geometry import HipRegion
+from imaging.measure import Measure, Point
 from imaging.radiograph import Radiograph, Side, SpacingSource, Window
 from inference.prediction import SaliencyMap
 from study.model import Annotation

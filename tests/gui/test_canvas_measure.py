@@ -10,8 +10,8 @@ from gui.annotations import new_annotation
 from gui.items.head_circle_item import circle_through
 from gui.items.hud import orientation_text, scale_bar, side_markers
 from gui.items.mark_item import mark_text
-from gui.measure import Measure
 from gui.viewport import Viewport
+from imaging.measure import Measure
 from imaging.radiograph import Side, SpacingSource, View
 from study.model import AnnotationKind
 

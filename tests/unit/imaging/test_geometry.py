@@ -6,20 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.geometry import (
     GeometryError,
     HipRegion,
-    angle_between_lines_deg,
     calibrate_from_head,
     fit_circle,
-    format_length,
-    format_mm,
-    length_mm,
-    length_px,
-    path_length_mm,
 )
 from imaging.radiograph import SpacingSource
 
@@ -30,53 +24,6 @@ points = st.tuples(coordinates, coordinates)
 def on_circle(x, y, radius, degrees, row_scale=1.0):
     angles = np.radians(degrees)
     return [(x + radius * math.cos(a), y + radius * math.sin(a) / row_scale) for a in angles]
-
-
-def test_length_uses_row_spacing_along_y():
-    assert length_mm((0, 0), (10, 0), (0.5, 0.2)) == pytest.approx(2.0)
-    assert length_mm((0, 0), (0, 10), (0.5, 0.2)) == pytest.approx(5.0)
-    assert path_length_mm([(0, 0), (10, 0), (10, 10)], (0.5, 0.2)) == pytest.approx(7.0)
-    assert path_length_mm([(3, 3)], (0.5, 0.2)) == 0
-
-
-@pytest.mark.parametrize(
-    ("source", "text"),
-    [
-        (SpacingSource.DETECTOR, "12.3 mm (detector)"),
-        (SpacingSource.CALIBRATED, "12.3 mm (calibrated)"),
-        (SpacingSource.HEAD, "12.3 mm (head)"),
-        (SpacingSource.NONE, "87 px"),
-    ],
-)
-def test_lengths_name_their_source(source, text):
-    spacing_mm = None if source is SpacingSource.NONE else (12.34 / 87, 12.34 / 87)
-    assert format_length((0, 0), (87, 0), spacing_mm, source) == text
-
-
-def test_a_length_without_a_source_is_never_in_mm():
-    assert format_length((0, 0), (87, 0), (0.2, 0.2), SpacingSource.NONE) == "87 px"
-    assert format_length((0, 0), (87, 0), None, SpacingSource.DETECTOR) == "87 px"
-    with pytest.raises(ValueError, match="source"):
-        format_mm(3.0, SpacingSource.NONE)
-
-
-def test_angles():
-    level = ((0.0, 0.0), (10.0, 0.0))
-    assert angle_between_lines_deg(level, ((3, 3), (3, 9))) == pytest.approx(90)
-    assert angle_between_lines_deg(level, ((0, 0), (-10, 10))) == pytest.approx(45)
-    assert angle_between_lines_deg(level, ((0, 5), (-10, 5))) == pytest.approx(0)
-    assert angle_between_lines_deg(level, ((0, 0), (10, 10)), (0.2, 0.1)) == pytest.approx(math.degrees(math.atan(2)))
-    with pytest.raises(GeometryError, match="two different points"):
-        angle_between_lines_deg(level, ((1, 1), (1, 1)))
-
-
-@given(points, points, points, points)
-def test_an_angle_does_not_depend_on_the_order_of_points_or_lines(a, b, c, d):
-    assume(length_px(a, b) > 1e-3)
-    assume(length_px(c, d) > 1e-3)
-    angle = angle_between_lines_deg((a, b), (c, d))
-    assert 0 <= angle <= 90
-    assert angle_between_lines_deg((d, c), (a, b)) == pytest.approx(angle, abs=1e-6)
 
 
 @given(points, st.floats(5, 500), st.floats(0.5, 2), st.integers(3, 12), st.floats(60, 360), st.floats(0, 360))
