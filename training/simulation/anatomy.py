@@ -26,7 +26,6 @@ class Patient:
     thigh_half_width_mm: float
     bone_density: float  # of trabecular bone, share of cortical
     cortex: float  # scale of the cortical thickness (Dorr A 1.15 .. C 0.65)
-    canal_flare: float
     adduction_deg: float
     femur_offset_mm: float
     neck_length_mm: float  # moves the femur along y
@@ -53,7 +52,6 @@ def draw_patient(rng: np.random.Generator, shifted: bool = False) -> Patient:
         thigh_half_width_mm=float(np.clip(rng.normal(84, 9), 64, 110)),
         bone_density=float(np.clip(rng.normal(0.17, 0.045 * wide), 0.07, 0.32)),
         cortex=float(np.clip(rng.normal(0.95, 0.16 * wide), 0.58, 1.3)),
-        canal_flare=float(rng.normal(0, 1)),
         adduction_deg=float(rng.normal(4.0, 4.0)),
         femur_offset_mm=float(np.clip(rng.normal(43, 4), 33, 54)),
         neck_length_mm=float(rng.normal(0, 5)),
@@ -426,7 +424,7 @@ def femur_fields(canvas: Canvas, patient: Patient, shape: FemurShape, rng: np.ra
     distance = part.polygon(shape.outline, 1.3)
     distance += (part.noise(rough_rng, 5.0) * 0.35 + part.noise(rough_rng, 2.2) * 0.18) * (0.25 + mottled)
     wall = np.interp(y - n, _CORTEX_Y, np.asarray(_CORTEX_MM) * patient.cortex).astype(np.float32)
-    medial = x < shape.shaft_x_mm
+    medial = np.clip((shape.shaft_x_mm - x) / 14.0, 0.0, 1.0)
     calcar = medial * np.exp(-(((y - n - 46) / 22) ** 2))
     wall = wall * (1 + 0.7 * calcar)
     endosteal = part.noise(rough_rng, 11.0) * 0.32 + part.noise(rough_rng, 3.0) * 0.16

@@ -15,7 +15,6 @@ from training.simulation.canvas import (
     half_depth,
     polygon_distance,
     polyline_distance,
-    smooth_path,
 )
 from training.simulation.loosening import SAMPLES, ComponentPlan
 from training.simulation.physics import Paths
@@ -37,7 +36,6 @@ class StemFamily:
     bow_mm: float = 0.0
     neck_mm: float = 6.0  # half width
     tip: float = 1.0  # roundness
-    shoulder_mm: float = 0.0  # lateral shoulder stands above the resection
     heads_mm: tuple[float, ...] = (28.0, 32.0, 36.0)
 
 
@@ -162,7 +160,7 @@ def _profile(depth: np.ndarray, stations: tuple[tuple[float, float], ...]) -> np
 
 def stem_shape(design: StemDesign, patient: Patient, femur: FemurShape, rng: np.random.Generator) -> StemShape:
     family, x0 = design.family, patient.shaft_x_mm
-    top = 15.0 * patient.size + patient.neck_length_mm - family.shoulder_mm
+    top = 15.0 * patient.size + patient.neck_length_mm
     length = design.length_mm
     depth = np.linspace(0.0, 1.0, 60)
     lateral = _profile(depth, family.lateral) * design.scale * patient.size
@@ -314,7 +312,9 @@ def add_stem(
     rim = along(plan.rim_mm, position) * held * np.clip(1 + 2.2 * fray, 0.2, 2.0)
     room = np.maximum(distance - femur.distance[slices] - CORTEX_LEFT_MM, 0.3)  # to the outside of the bone
     k1 = np.minimum(inner_line, room)
-    k2 = np.maximum(np.minimum(k1 + mantle, room - line), k1)
+    # Cement fills the canal and hardly enters the cortex; a line may eat into it.
+    to_wall = np.maximum(distance - femur.distance[slices] - femur.cortex[slices] + 0.4, 0.8)
+    k2 = np.maximum(np.minimum(k1 + np.minimum(mantle, to_wall), room - line), k1)
     k3 = np.maximum(np.minimum(k2 + line, room), k2)
     k4 = k3 + rim
     metal = half_depth(distance, radius)
@@ -422,7 +422,7 @@ def add_head_and_neck(
 
 @dataclass(frozen=True)
 class CupDesign:
-    family: str  # "pressfit", "pressfit_screws", "cemented", "dual_mobility"
+    family: str  # "pressfit", "pressfit_screws", "cemented"
     radius_mm: float  # outer: of the shell, or of the polyethylene
     shell_mm: float  # thickness of metal, 0 when cemented
     inclination_deg: float
@@ -463,9 +463,6 @@ def draw_cup(
         "titanium" if rng.random() < 0.8 else "cobalt",
         int(rng.integers(1, 3)) if cemented else 0,
     )
-
-
-CUP_ZONE_NAMES = ("I", "II", "III")
 
 
 def add_cup(
@@ -620,9 +617,3 @@ def add_cerclage(paths: Paths, canvas: Canvas, femur: FemurFields, patient: Pati
 def stem_families_for(cemented: bool | None, shifted: bool) -> tuple[str, ...]:
     names = SHIFTED_FAMILIES if shifted else TRAINING_FAMILIES
     return tuple(n for n in names if cemented is None or FAMILIES[n].cemented == cemented)
-
-
-__all__ = [
-    "FAMILIES", "SHIFTED_FAMILIES", "TRAINING_FAMILIES", "ComponentFields", "CupDesign", "StemDesign", "StemShape",
-    "add_cerclage", "add_cup", "add_head_and_neck", "add_stem", "draw_cup", "draw_stem", "smooth_path", "stem_families_for", "stem_shape",
-]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -225,8 +225,3 @@ def _propose(
         hard,
         tuple(signs),
     )
-
-
-def without_pose(plan: ComponentPlan) -> ComponentPlan:
-    """The same lines with nothing moved: for figures that compare."""
-    return replace(plan, subsidence_mm=0.0, tilt_deg=0.0, migration_mm=(0.0, 0.0))

@@ -77,19 +77,16 @@ class Exposure:
     scatter_to_primary: float  # behind the grid, on average over the body
     photons: float  # per pixel of 0.2 mm in air, in effect (sets the noise)
     blur_mm: float  # focal spot and detector together, sigma
-    metal_scatter_floor: float = 0.0
 
 
-def project(paths: Paths, exposure: Exposure, lead: Field | None, rng: np.random.Generator) -> Field:
-    """(rows, cols) detector signal, 1 = unattenuated, with noise. `lead` 0-1 is what a marker lets through."""
+def project(paths: Paths, exposure: Exposure) -> Field:
+    """(rows, cols) detector signal without noise, 1 = unattenuated. What is left of soft tissue is clipped at zero."""
     rows, cols = paths.canvas.rows, paths.canvas.cols
     np.maximum(paths["soft"], 0.0, out=paths["soft"])
     depth = _MU @ paths.stack.reshape(len(MATERIALS), -1)
     np.negative(depth, out=depth)
     np.exp(depth, out=depth)
     primary = (spectrum(exposure.tube_kv) @ depth).reshape(rows, cols)
-    if lead is not None:
-        primary *= lead
     signal = primary + scatter(primary, exposure.scatter_to_primary, paths.canvas.pixel_mm)
     sigma = exposure.blur_mm / paths.canvas.pixel_mm
     if sigma > 0.25:

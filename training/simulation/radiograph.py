@@ -137,7 +137,7 @@ def frame_single(
     medial = -reach - (rng.uniform(-3, 40) if tight else rng.uniform(15, 85))
     lateral = patient.shaft_x_mm + 26 + (rng.uniform(4, 40) if tight else rng.uniform(20, 95))
     rotation = float(np.clip(rng.normal(0, 3.5), -10, 10))
-    squash = float(np.exp(rng.normal(0, 0.14))) if rng.random() < 0.4 else 1.0
+    squash = float(np.exp(rng.normal(0, 0.14))) if rng.random() < 0.4 and not options.clean else 1.0
     return make_frame(rng, (medial, top), (lateral, bottom), design.side, rotation, squash, options)
 
 
@@ -461,7 +461,7 @@ def expose(
         anatomy.add_skin_fold(paths, fold_rng)
     noise = stream("noise")
     air = paths["soft"] + paths["fat"] + paths["bone"] < 6.0
-    signal = physics.project(paths, exposure, None, noise)
+    signal = physics.project(paths, exposure)
     signal = physics.add_noise(signal, exposure.photons, canvas.pixel_mm, noise)
     density = -np.log(np.maximum(signal, 2e-4))
     density = processing.enhance(density, look, canvas.pixel_mm)
@@ -625,7 +625,7 @@ def hip_truth(hip: DrawnHip, frame: Frame, grey: Field, patient: anatomy.Patient
             "teardrop": hip_point(hip.canvas, frame, teardrop),
         }
         region = region_of(hip, frame, (-45.0, -50.0), (patient.shaft_x_mm + 30, 105.0))
-        return HipTruth(hip.design.side, region, False, None, None, None, empty, empty, empty, landmarks), ""
+        return HipTruth(hip.design.side, region, False, None, None, None, empty, empty, empty, known), ""
     assert hip.design.stem_form is not None
     assert hip.stem_canvas is not None
     form = hip.design.stem_form
