@@ -94,4 +94,10 @@ def fingerprint(each: EvaluationSet, images: int = 40) -> str:
     return hashlib.sha256(json.dumps(_plain(content), sort_keys=True).encode()).hexdigest()
 
 
-FINGERPRINTS: dict[str, str] = {}
+FINGERPRINTS: dict[str, str] = {
+    "calibration": "74ded5159527b615218444712e1ae065642bcff01d03063f1e5ab14bc7d29993",
+    "fresh": "32750990286c68230df19c2b9a0099a67d7c19f6d3443a0b3cda9453a4f45bb3",
+    "shifted": "18cfb915eb82b92be2fbacfda761e4b796c8ad3ec849cf222d3423058821a58d",
+    "coarse": "d8d27cab58d10a61dab611b036b93ed2e95513e10b1f66e034d131027da8a48d",
+    "gate": "2aaecbe265fef2eee104dbf8feb49a168e31e8553994c83472144d20b9db684c",
+}
