@@ -33,7 +33,7 @@ RESEARCH_USE = (
 # What the program asks for by name (pyproject.toml, and its torch extra); the rest follows from these.
 ROOTS = (
     "argon2-cffi", "cryptography", "grad-cam", "imagecodecs", "jinja2", "msgspec", "numpy", "onnxruntime", "pillow",
-    "platformdirs", "psutil", "pydicom", "pyjpegls", "pylibjpeg-openjpeg", "pyqtgraph", "PySide6-Essentials",
+    "platformdirs", "psutil", "pydicom", "pyjpegls", "pylibjpeg-openjpeg", "PySide6-Essentials",
     "safetensors", "scikit-learn", "scipy", "sqlalchemy", "statsmodels", "timm", "torch", "torchvision", "tqdm",
 )  # fmt: skip
 

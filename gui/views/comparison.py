@@ -8,17 +8,11 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from gui import icons, theme
+from gui.views.reading_form import MODE_WORDS
 from imaging.zones import CUP_ZONES
 from inference.prediction import Decision
-from study.model import Call, ReaderKind, Reading, ReadingMode, ZoneFinding
+from study.model import Call, ReaderKind, Reading, ZoneFinding
 from study.record import Agreement, compare
-
-MODE_WORDS = {
-    ReadingMode.ASSIST: "with the CNN in view",
-    ReadingMode.ANSWER_FIRST: "before the CNN was shown",
-    ReadingMode.REVISED: "revised, the CNN in view",
-    ReadingMode.ALGORITHM: "the CNN's own",
-}
 
 
 def outcome_of(reading: Reading) -> theme.Outcome:

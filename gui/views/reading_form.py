@@ -78,6 +78,13 @@ NOT_ASSESSABLE_REASONS = (
     "Design that I do not assess",
 )
 
+MODE_WORDS = {
+    ReadingMode.ASSIST: "with the CNN in view",
+    ReadingMode.ANSWER_FIRST: "before the CNN was shown",
+    ReadingMode.REVISED: "revised, the CNN in view",
+    ReadingMode.ALGORITHM: "the CNN's own",
+}
+
 
 class FormState(Enum):
     EDITABLE = "editable"
@@ -185,16 +192,9 @@ class ReadingForm(QWidget):
                 icon, text = "lock", self.tr("recorded") + at
             case FormState.REVISION:
                 icon, text = "edit", self.tr("revised answer")
-        if state is FormState.LOCKED and mode is not None:
-            text += (
-                " · "
-                + {
-                    ReadingMode.ASSIST: self.tr("with the CNN in view"),
-                    ReadingMode.ANSWER_FIRST: self.tr("before the CNN was shown"),
-                    ReadingMode.REVISED: self.tr("revised after the CNN was shown"),
-                    ReadingMode.ALGORITHM: self.tr("the CNN's own"),
-                }[mode]
-            )
+        self.mode_label.setVisible(state is FormState.LOCKED and mode is not None)
+        if mode is not None:
+            self.mode_label.setText(MODE_WORDS[mode])
         self._state_icon = icon
         self.state_label.setText(text)
         self._show_state_icon()
@@ -328,6 +328,8 @@ class ReadingForm(QWidget):
         self.state_label = QLabel()
         self.state_label.setProperty("role", "muted")
         self.state_label.setAccessibleName(self.tr("State of the reading"))
+        self.mode_label = QLabel(wordWrap=True)
+        self.mode_label.setProperty("role", "small")
         header = QHBoxLayout()
         header.addWidget(title)
         header.addStretch(1)
@@ -370,6 +372,7 @@ class ReadingForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 8, 10, 10)
         layout.addLayout(header)
+        layout.addWidget(self.mode_label)
         layout.addWidget(self.scroll_area, 1)
         layout.addWidget(_rule())
         layout.addLayout(footer)

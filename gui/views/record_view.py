@@ -48,7 +48,8 @@ from PySide6.QtWidgets import (
 from gui import icons, theme
 from gui.errors import show_error
 from gui.file_dialogs import choose_file, choose_folder, choose_new_file
-from gui.views.comparison import MODE_WORDS, ComparisonView, outcome_of
+from gui.views.comparison import ComparisonView, outcome_of
+from gui.views.reading_form import MODE_WORDS
 from study.model import Call, CaseKey, ReadingMode
 from study.record import (
     Agreement,

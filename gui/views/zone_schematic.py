@@ -373,8 +373,6 @@ class ZoneSchematic(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if not self.isEnabled():
-            painter.setOpacity(0.85)
         painter.save()
         painter.setTransform(self._to_widget(), combine=True)
         self._paint_bone(painter)

@@ -17,7 +17,7 @@ from gui import theme
 from gui.draft import Answer
 from gui.preferences import Preferences
 from gui.views.reading_form import FormState, ReadingForm, answer_problem, step_score
-from gui.views.zone_schematic import ZONE_NAMES, ZoneSchematic
+from gui.views.zone_schematic import ZONE_NAMES, ZoneSchematic, _anatomy
 from imaging.radiograph import Side
 from imaging.zones import CUP_ZONES, ZONES
 from study.model import Call, ReadingMode, ZoneFinding
@@ -250,13 +250,11 @@ def test_zones_follow_anatomy_on_either_side(form):
 def test_no_two_zones_overlap_and_the_implant_is_none(form):
     schematic = form.schematic
     hits = {}
-    for x, y in itertools.product(range(0, schematic.width(), 6), range(0, schematic.height(), 6)):
+    for x, y in itertools.product(range(0, schematic.width(), 9), range(0, schematic.height(), 9)):
         zone = schematic.zone_at(QPointF(x, y))
         hits[zone] = hits.get(zone, 0) + 1
     assert set(ZONES) <= set(hits)
     for one, other in itertools.combinations(ZONES, 2):
-        from gui.views.zone_schematic import _anatomy
-
         shared = _anatomy().zones[one].intersected(_anatomy().zones[other]).boundingRect()
         assert shared.width() * shared.height() < 1.0, (one, other)
     stem_middle = schematic._to_widget().map(QPointF(88, 160))
@@ -416,7 +414,9 @@ def test_a_recorded_reading_is_locked(form, qtbot):
     form.set_state(FormState.SAVING)
     assert "being saved" in form.state_label.text()
     form.set_state(FormState.LOCKED, RECORDED_AT, ReadingMode.ANSWER_FIRST)
-    assert form.state_label.text() == "recorded 14:03:12 · before the CNN was shown"
+    assert form.state_label.text() == "recorded 14:03:12"
+    assert form.mode_label.text() == "before the CNN was shown"
+    assert form.minimumSizeHint().width() <= 400
     form.start()
     for key in (Qt.Key.Key_1, Qt.Key.Key_2, Qt.Key.Key_Delete):
         qtbot.keyClick(form, key)
