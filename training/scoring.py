@@ -154,8 +154,6 @@ def cases_of(image: SimulatedRadiograph, seed: int, index: int, locator: OnnxEng
 
 def _shard(number: int, *, spec: CohortSpec, folder: Path, locator_path: Path) -> None:
     path = folder / f"cases-{number:05d}.npz"
-    if path.is_file():
-        return
     locator = OnnxEngine(locator_path, threads=1)
     last = (number + 1) * IMAGES_PER_SHARD
     cases: list[Case] = []
@@ -178,7 +176,10 @@ def _shard(number: int, *, spec: CohortSpec, folder: Path, locator_path: Path) -
 def prepare_cases(spec: CohortSpec, folder: Path, locator_path: Path, workers: int) -> None:
     """Draw a cohort and keep what the network is given; shards that exist are kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = range((spec.count + IMAGES_PER_SHARD - 1) // IMAGES_PER_SHARD)
+    shards = (spec.count + IMAGES_PER_SHARD - 1) // IMAGES_PER_SHARD
+    numbers = [number for number in range(shards) if not (folder / f"cases-{number:05d}.npz").is_file()]
+    if not numbers:
+        return
     job = partial(_shard, spec=spec, folder=folder, locator_path=locator_path)
     if workers <= 1:
         for number in tqdm(numbers, unit="shard", desc=spec.name, file=sys.stderr):

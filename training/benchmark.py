@@ -1,0 +1,183 @@
+"""`python -m training benchmark`: the six published architectures on one simulated cohort of 40 patients, same folds.
+
+17 loose, 23 well fixed, as in the study whose method this reproduces. Each architecture is cross-validated as in
+training/cross_validate.py, from scratch and, where weights are given, transferred. Finished folds are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from imaging.reader import read_radiograph
+from imaging.sources import Source
+from inference.model_bundle import PUBLISHED_ARCHITECTURES
+from inference.networks import ARCHITECTURES, PublishedNetwork, create
+from inference.preprocess import network_input
+from inference.saliency import one_pass
+from training.cohort import CohortCase, patient_folds, read_cohort
+from training.cross_validate import CrossValidationOptions, cross_validate, input_spec
+from training.dataset import any_pool
+from training.prepare import hip_suitability
+from training.scoring import dilated
+from training.simulation import simulate
+from training.simulation.command import write_png
+from training.simulation.options import SimulationOptions
+from training.simulation.truth import Label, Suitability
+
+LOOSE, FIXED = 17, 23
+COHORT_SEED = 9100  # no training and no evaluation set uses it
+COHORT_OPTIONS = SimulationOptions(borderline_share=0.0, pelvis_share=0.0, size_px=(700, 1400), hard_share=0.2)
+
+
+def make_cohort(folder: Path) -> Path:
+    """Draw the 40 patients as PNG, their CSV, and the lines' masks; nothing to do when they exist."""
+    manifest = folder / "cohort.csv"
+    if manifest.is_file():
+        return manifest
+    (folder / "masks").mkdir(parents=True, exist_ok=True)
+    wanted = {Label.LOOSE: LOOSE, Label.FIXED: FIXED}
+    rows: list[list[str]] = []
+    index = 0
+    while any(wanted.values()):
+        image = simulate(COHORT_SEED, index, COHORT_OPTIONS)
+        hip = image.truth.hips[0]
+        if hip_suitability(image, hip) is Suitability.SUITABLE and hip.label is not None and wanted.get(hip.label):
+            wanted[hip.label] -= 1
+            name = f"{index:04d}.png"
+            write_png(image, folder / name)
+            np.savez_compressed(folder / "masks" / f"{index:04d}.npz", lucency=hip.lucency_mask)
+            box = " ".join(f"{value:.1f}" for value in hip.region.box)
+            rows.append([name, f"patient-{index:04d}", str(hip.side), str(hip.label), box])
+        index += 1
+    with manifest.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["path", "patient", "side", "label", "region"], *rows])
+    return manifest
+
+
+def map_hits(cases: Sequence[CohortCase], folder: Path, options: CrossValidationOptions) -> list[bool]:
+    """Of loose hips, by the model that never saw them: does Grad-CAM's maximum lie on the line (one cell wider)?"""
+    assigned = patient_folds(cases, options.folds, options.seed)
+    spec = input_spec(options)
+    hits = []
+    for fold in sorted(set(assigned.tolist())):
+        network = create(options.architecture)
+        network.body.load_state_dict(load_file(folder / f"fold-{fold}" / "model.safetensors"))
+        network.eval()
+        for case, own in zip(cases, assigned, strict=True):
+            if own != fold or not case.loose:
+                continue
+            radiograph = read_radiograph(Source(case.path))
+            square = case.region(radiograph).squared()
+            given = torch.from_numpy(network_input(radiograph.pixels, square, spec))[None]
+            saliency = one_pass(network, given, 0)[1][0].numpy()
+            with np.load(case.path.parent / "masks" / f"{case.path.stem}.npz", allow_pickle=False) as data:
+                line = any_pool(data["lucency"], (square.x, square.y, square.width), saliency.shape[0])
+            if line.any():
+                hits.append(bool(dilated(line).flat[int(saliency.argmax())]))
+    return hits
+
+
+def cost(architecture: str, size: int) -> dict[str, float]:
+    """Parameters in millions, megabytes at half precision, milliseconds of one forward pass on one thread (median)."""
+    network: PublishedNetwork = create(architecture).eval()
+    count = sum(parameter.numel() for parameter in network.parameters())
+    given = torch.zeros(1, ARCHITECTURES[architecture].spec.channels, size, size)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    times = []
+    with torch.inference_mode():
+        network(given)
+        for _ in range(5):
+            start = time.process_time()
+            network(given)
+            times.append(time.process_time() - start)
+    torch.set_num_threads(before)
+    return {"parameters_m": count / 1e6, "fp16_mb": count * 2 / 1e6, "forward_cpu_ms": 1000 * float(np.median(times))}
+
+
+def benchmark(
+    folder: Path, architectures: Iterable[str], options: CrossValidationOptions, weights: Path | None
+) -> list[dict[str, Any]]:
+    """One row per architecture and start (scratch, and `weights`/<architecture>.* where there is such a file)."""
+    manifest = make_cohort(folder / "cohort")
+    cases = read_cohort(manifest)
+    rows = []
+    for name in architectures:
+        starts = ["none"]
+        if weights is not None:
+            starts += [str(path) for path in sorted(weights.glob(f"{name}.*"))[:1]]
+        for start in starts:
+            own = replace(options, architecture=name, weights=start)
+            out = folder / f"{name}-{'scratch' if start == 'none' else 'transferred'}"
+            figures = cross_validate(cases, out, own)
+            hits = map_hits(cases, out, own)
+            rows.append(
+                {
+                    "architecture": ARCHITECTURES[name].title,
+                    "start": "scratch" if start == "none" else Path(start).name,
+                    "figures": figures,
+                    "hits": [sum(hits), len(hits)],
+                    **cost(name, input_spec(own).size),
+                }
+            )
+            (folder / "benchmark.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return rows
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The table of docs/benchmark.md."""
+    lines = [
+        "| network | start | sensitivity | specificity | AUC | M params | fp16 MB | forward, CPU ms | map on the line |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        shares = [
+            f"{row['figures'][name]['value']:.2f} ({row['figures'][name]['wilson'][0]:.2f}–{row['figures'][name]['wilson'][1]:.2f})"
+            for name in ("sensitivity", "specificity")
+        ]
+        area = row["figures"]["auc"]
+        curve = (
+            "–" if area["value"] is None else f"{area['value']:.2f} ({area['delong'][0]:.2f}–{area['delong'][1]:.2f})"
+        )
+        lines.append(
+            f"| {row['architecture']} | {row['start']} | {shares[0]} | {shares[1]} | {curve} | {row['parameters_m']:.1f} "
+            f"| {row['fp16_mb']:.0f} | {row['forward_cpu_ms']:.0f} | {row['hits'][0]} of {row['hits'][1]} |"
+        )
+    return "\n".join(lines)
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    defaults = CrossValidationOptions()
+    parser = subparsers.add_parser("benchmark", help="the six published architectures on one simulated cohort")
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
+    parser.add_argument("--architectures", nargs="+", choices=PUBLISHED_ARCHITECTURES, default=PUBLISHED_ARCHITECTURES)
+    parser.add_argument("--weights", type=Path, help="folder of ARCHITECTURE.safetensors or .pth to transfer from")
+    parser.add_argument("--folds", type=int, default=defaults.folds)
+    parser.add_argument("--epochs", type=int, default=defaults.epochs)
+    parser.add_argument("--batch", type=int, default=defaults.batch)
+    parser.add_argument("--input-size", type=int, help="smaller than published, for a quick look")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    options = CrossValidationOptions(
+        folds=arguments.folds, epochs=arguments.epochs, batch=arguments.batch, input_size=arguments.input_size
+    )
+    rows = benchmark(arguments.out, arguments.architectures, options, arguments.weights)
+    print(markdown(rows))  # noqa: T201 the command's answer
+    print(f"Details: {arguments.out / 'benchmark.json'}", file=sys.stderr)  # noqa: T201
+    return 0
