@@ -32,6 +32,10 @@ class Autosave(QObject):
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.flush)
 
+    @property
+    def dirty_since(self) -> float | None:
+        return self._dirty_since
+
     def touch(self) -> None:
         now = time.monotonic()
         if self._dirty_since is None:

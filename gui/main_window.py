@@ -389,7 +389,7 @@ class MainWindow(QMainWindow):
         self._library.open(sources.index(self._samples[first].path))
 
     def _sample_names(self) -> dict[Path, str]:
-        return {sample.path: sample.title for sample in self._samples}
+        return {sample.path: sample.name for sample in self._samples}
 
     def _on_sources(self, sources: list[object]) -> None:
         if sources:
@@ -479,6 +479,7 @@ class MainWindow(QMainWindow):
         self._preferences.reading_mode = mode
         self._mode_buttons.button(1 if mode is ReadingMode.ANSWER_FIRST else 0).setChecked(True)
         _set_checked(self.actions_["answer_first"], mode is ReadingMode.ANSWER_FIRST)
+        self.welcome.set_titles_hidden(mode is ReadingMode.ANSWER_FIRST)
         self._refresh_form()
 
     def _on_side_by_side(self, on: bool) -> None:
@@ -756,7 +757,7 @@ class MainWindow(QMainWindow):
         menu = self.actions_.submenus["samples"]
         menu.menuAction().setVisible(bool(self._samples))
         for index, sample in enumerate(self._samples):
-            menu.addAction(sample.title).triggered.connect(lambda _on=False, index=index: self.open_samples(index))
+            menu.addAction(sample.name).triggered.connect(lambda _on=False, index=index: self.open_samples(index))
 
     def _fill_recent(self) -> None:
         menu = self.actions_.submenus["recent"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,8 @@ from imaging.sources import Source
 from imaging.worker import SupervisedWorker, decode_worker
 from inference import worker as inference_worker
 from inference.model_bundle import BundleError, ModelBundle, ModelCard, find_bundles, load_bundle
-from study.model import Reader, Reading
-from study.store import Location, StudyStore
+from study.model import Reader
+from study.store import History, Location, StudyStore
 
 if TYPE_CHECKING:
     from gui.views.record_view import RecordView
@@ -115,7 +116,8 @@ class Program(QObject):
         self.window.closed.connect(self.close)
         self.window.welcome.drafts_asked.connect(self.open_drafts)
         preferences.changed.connect(self._on_preference)
-        self._history_read.connect(self._learn_readings)
+        self._history_read.connect(self.controller.learn_readings)
+        self.controller.record_opened.connect(lambda: QTimer.singleShot(300, self._read_history))
         self.controller.recorded.connect(lambda _reading: self._refresh_record())
 
     # -- the CNN ----------------------------------------------------------------------------------
@@ -189,7 +191,6 @@ class Program(QObject):
         self._rest_started = True
         self.controller.open_record()
         self._describe_engine()
-        QTimer.singleShot(300, self._read_history)
         if not self.library.cases:
             self.window.welcome.load_thumbnails(self._sample_thumbnail)
         for sentence in self.preferences.problems:
@@ -199,22 +200,21 @@ class Program(QObject):
         return self.jobs.thumbnail(Source(path), THUMBNAIL_PX)
 
     def _read_history(self) -> None:
+        """Which cases of this machine are read, and which were left unfinished; in the store's thread."""
         if self._closed:
             return
+        self.window.welcome.show_drafts(len(self._draft_places()))
         from study.record import fold
 
-        def on_read(future: Any) -> None:
-            """In the store's thread."""
-            if future.cancelled() or future.exception() is not None:
-                return
-            history = future.result()
-            self._history_read.emit([item.reading for item in fold(history.events, history.problems).readings])
+        def on_read(future: Future[History]) -> None:
+            error = future.exception() if not future.cancelled() else None
+            if error is not None:
+                log.warning("Earlier readings could not be looked through: %s", error)
+            elif not future.cancelled():
+                history = future.result()
+                self._history_read.emit([item.reading for item in fold(history.events, history.problems).readings])
 
         self.store.read().add_done_callback(on_read)
-
-    def _learn_readings(self, readings: list[Reading]) -> None:
-        self.controller.learn_readings(readings)
-        self.window.welcome.show_drafts(len(self._draft_places()))
 
     def _reader(self) -> Reader:
         preferences = self.preferences

@@ -86,7 +86,8 @@ class ReadingController(QObject):
     record_failed = Signal(str, str)
     pending_changed = Signal(int)  # events handed to the store and not yet acknowledged
     _acknowledged = Signal(object, object)  # future, Reading: from the store's thread
-    _store_opened = Signal()  # from the store's thread
+    record_opened = Signal()
+    _store_opened = Signal(object)  # the store's future, from its thread
 
     def __init__(
         self,
@@ -124,7 +125,7 @@ class ReadingController(QObject):
         self._readings: dict[tuple[str, int], dict[str, Reading]] = {}  # of people, by id as last corrected
         self._algorithm_recorded: set[str] = set()
         self._loading = False
-        self._store_is_open = False
+        self._store_is_open = self._store_has_failed = False
         self.learn_readings(earlier_readings)
         self._autosave = Autosave(store, self._snapshot, self)
         self._settle = QTimer(self, singleShot=True, interval=REGION_SETTLES_MS)
@@ -137,7 +138,7 @@ class ReadingController(QObject):
 
     def open_record(self) -> None:
         """Open the record in its own thread. Until it is open, drafts are not looked up and the form waits."""
-        self._store.open().add_done_callback(lambda _future: self._store_opened.emit())
+        self._store.open().add_done_callback(self._store_opened.emit)
 
     # -- what the views read ----------------------------------------------------------------------
 
@@ -256,6 +257,11 @@ class ReadingController(QObject):
     @property
     def pending(self) -> int:
         return len(self._pending)
+
+    @property
+    def unsaved_since(self) -> float | None:
+        """Since when (time.monotonic) something entered has not been handed to the store; None when all has."""
+        return self._autosave.dirty_since
 
     @property
     def spacing(self) -> tuple[tuple[float, float] | None, SpacingSource]:
@@ -553,7 +559,7 @@ class ReadingController(QObject):
             self._propose()
         else:
             self._proposed = []
-        if self._store_is_open:
+        if self._store_is_open or self._store_has_failed:
             self._restore()
 
     def show_frame(self, frame: int) -> None:
@@ -577,22 +583,25 @@ class ReadingController(QObject):
         self._restored = False
         self._hips, self._current = [], 0
 
-    def _on_store_opened(self) -> None:
-        """The record can be read from now on without waiting (or has failed, which the window says)."""
-        self._store_is_open = True
+    def _on_store_opened(self, future: Future[None]) -> None:
+        """The record can be read from now on without waiting. Where it has failed, reading goes on and says so."""
+        error = future.exception()
+        if error is not None:
+            log.error("The record could not be opened: %s", error)
+            self.record_failed.emit(str(error), getattr(error, "details", ""))
+        self._store_is_open = error is None
+        self._store_has_failed = error is not None
         if self._radiograph is not None and not self._restored:
             self._restore()
+        if self._store_is_open:
+            self.record_opened.emit()
 
     def _restore(self) -> None:
         """Look up what was entered for this radiograph before: a draft, else the recorded readings."""
         radiograph = self._radiograph
         assert radiograph is not None
         self._restored = True
-        try:
-            data = self._store.draft(draft_key(radiograph.sha256, radiograph.frame))
-        except Exception as error:  # the record cannot be opened: reading goes on, and the window says so
-            log.warning("No draft could be looked up: %s", type(error).__name__)
-            data = None
+        data = self._store.draft(draft_key(radiograph.sha256, radiograph.frame)) if self._store_is_open else None
         self._draft = Draft.from_bytes(data) if data is not None else None
         marks: list[Annotation] = []
         if self._draft is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,27 +31,42 @@ if TYPE_CHECKING:
 
     from gui.jobs import Job
 
+log = logging.getLogger(__name__)
 TILE_PX = 132
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A simulated radiograph that comes with the program. Its title never says what the answer is."""
+    """A simulated radiograph that comes with the program."""
 
     path: Path
+    name: str  # says nothing about the answer: shown wherever a reader may still have to give one
     title: str
+    description: str = ""
+
+
+class _Entry(msgspec.Struct):
+    file: str
+    title: str
+    description: str = ""
+
+
+class _Index(msgspec.Struct):
+    samples: list[_Entry]
 
 
 def find_samples(folder: Path) -> list[Sample]:
-    """The samples in `folder`, in the order of its index (samples.json: [{file, title}]), else by name."""
-    index = folder / "samples.json"
-    if index.is_file():
-        entries = msgspec.json.decode(index.read_bytes(), type=list[dict[str, str]])
-        return [
-            Sample(folder / entry["file"], entry["title"]) for entry in entries if (folder / entry["file"]).is_file()
-        ]
-    files = sorted(folder.glob("*.dcm")) if folder.is_dir() else []
-    return [Sample(file, f"Sample {number}") for number, file in enumerate(files, start=1)]
+    """The samples in `folder`, in the order of its index.json; none where it is missing or damaged."""
+    try:
+        entries = msgspec.json.decode((folder / "index.json").read_bytes(), type=_Index).samples
+    except (OSError, msgspec.DecodeError) as error:
+        log.warning("The samples cannot be listed: %s", type(error).__name__)
+        return []
+    present = [entry for entry in entries if (folder / entry.file).is_file()]
+    return [
+        Sample(folder / entry.file, f"Sample {number}", entry.title, entry.description)
+        for number, entry in enumerate(present, start=1)
+    ]
 
 
 class WelcomeView(QScrollArea):
@@ -101,8 +117,9 @@ class WelcomeView(QScrollArea):
             self._grid = QGridLayout()
             self._grid.setSpacing(10)
             column.addLayout(self._grid)
-            for index, sample in enumerate(samples):
-                self._tiles.append(self._tile(index, sample))
+            for index in range(len(samples)):
+                self._tiles.append(self._tile(index))
+            self.set_titles_hidden(False)
             self._arrange()
         column.addStretch(2)
 
@@ -111,6 +128,13 @@ class WelcomeView(QScrollArea):
         self._drafts.setVisible(count > 0)
         what = "One reading was" if count == 1 else f"{count} readings were"
         self._drafts_text.setText(f"{what} left unfinished. Nothing of it is lost.")
+
+    def set_titles_hidden(self, hidden: bool) -> None:
+        """The titles say what the simulator drew: hidden from a reader who is to answer first."""
+        for tile, sample in zip(self._tiles, self._samples, strict=True):
+            tile.setText(sample.name if hidden else sample.title)
+            tile.setToolTip("" if hidden else sample.description)
+            tile.setAccessibleName(f"Open sample: {tile.text()}")
 
     def load_thumbnails(self, request: Callable[[Path], Job]) -> None:
         """Draw the tiles' pictures, in a worker."""
@@ -153,13 +177,11 @@ class WelcomeView(QScrollArea):
             row.addWidget(button)
         return target
 
-    def _tile(self, index: int, sample: Sample) -> QToolButton:
+    def _tile(self, index: int) -> QToolButton:
         tile = QToolButton()
-        tile.setText(sample.title)
         tile.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         tile.setIconSize(QSize(TILE_PX, TILE_PX))
         tile.setIcon(icons.icon("hip"))
-        tile.setAccessibleName(f"Open sample: {sample.title}")
         tile.clicked.connect(lambda: self.samples_asked.emit(index))
         return tile
 
