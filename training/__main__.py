@@ -16,6 +16,7 @@ from collections.abc import Sequence
 COMMANDS: dict[str, str] = {
     "simulate": "training.simulation.command",
     "samples": "training.simulation.samples",
+    "contact-sheets": "training.simulation.contact_sheets",
     "prepare": "training.prepare",
     "fit": "training.fit",
     "calibrate": "training.calibrate",

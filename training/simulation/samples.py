@@ -35,7 +35,7 @@ class Sample:
     seed: int
     options: SimulationOptions
     wanted: Callable[[SimulatedRadiograph], bool]
-    index: int | None = None  # found by `wanted`; fixed here, so that making them is quick
+    index: int | None = None  # what `wanted` found; kept here, so that making the samples is quick
 
 
 def _hip(image: SimulatedRadiograph) -> HipTruth:
@@ -77,6 +77,17 @@ def _look_alike(image: SimulatedRadiograph) -> bool:
     return hip.label is Label.FIXED and stem.widest_mm > 0.7 and stem.coverage > 0.2 and (stem.line_visible_share or 0) > 0.5 and _well_framed(image)  # fmt: skip
 
 
+def _wide_native(image: SimulatedRadiograph) -> bool:
+    rows, cols = image.pixels.shape
+    return _well_framed(image) and cols / rows > 0.75
+
+
+def _whole_lateral(image: SimulatedRadiograph) -> bool:
+    rows, cols = image.pixels.shape
+    x, y = image.truth.hips[0].landmarks_px["stem_tip"]  # type: ignore[misc]
+    return 0.6 < cols / rows < 1.4 and 0.08 * cols < x < 0.92 * cols and 0.08 * rows < y < 0.95 * rows
+
+
 def _both_replaced(image: SimulatedRadiograph) -> bool:
     labels = {hip.label for hip in image.truth.hips}
     return len(image.truth.hips) == 2 and labels == {Label.LOOSE, Label.FIXED}
@@ -85,35 +96,35 @@ def _both_replaced(image: SimulatedRadiograph) -> bool:
 SAMPLES: tuple[Sample, ...] = (
     Sample(
         "loose-cemented", "Loose cemented stem", "A lucent line runs along the bone-cement interface of the stem.",
-        501, replace(_CRISP, prevalence=1.0, hard_share=0.0, families=("composite_beam", "polished_taper")), _plainly_loose,
+        501, replace(_CRISP, prevalence=1.0, hard_share=0.0, families=("composite_beam", "polished_taper")), _plainly_loose, 23,
     ),
     Sample(
         "loose-cementless", "Loose cementless stem", "A wide lucent line with a sclerotic rim surrounds the stem.",
-        502, replace(_CRISP, prevalence=1.0, hard_share=0.0, families=("straight_taper", "collared", "anatomic")), _plainly_loose,
+        502, replace(_CRISP, prevalence=1.0, hard_share=0.0, families=("straight_taper", "collared", "anatomic")), _plainly_loose, 24,
     ),
     Sample(
         "fixed-cementless", "Well-fixed cementless hip", "Bone reaches the stem and the cup everywhere.",
-        503, replace(_CRISP, prevalence=0.0, hard_share=0.0, families=("straight_taper", "collared")), _quietly_fixed,
+        503, replace(_CRISP, prevalence=0.0, hard_share=0.0, families=("straight_taper", "collared")), _quietly_fixed, 0,
     ),
     Sample(
         "fixed-cemented", "Well-fixed cemented hip", "An even cement mantle without a line.",
-        504, replace(_CRISP, prevalence=0.0, hard_share=0.0, families=("polished_taper",)), _quietly_fixed,
+        504, replace(_CRISP, prevalence=0.0, hard_share=0.0, families=("polished_taper",)), _quietly_fixed, 0,
     ),
     Sample(
         "incomplete-line", "Incomplete line, well fixed", "A line below one millimetre over part of the stem: a look-alike.",
-        505, replace(_CRISP, prevalence=0.0, hard_share=1.0), _look_alike,
+        505, replace(_CRISP, prevalence=0.0, hard_share=1.0), _look_alike, 5,
     ),
     Sample(
         "both-hips", "Pelvis, both hips replaced", "One hip is loose, the other well fixed.",
-        506, replace(_CRISP, pelvis_share=1.0, bilateral_share=1.0, hard_share=0.0, size_px=(1600, 1600), work_spacing_mm=0.28), _both_replaced,
+        506, replace(_CRISP, pelvis_share=1.0, bilateral_share=1.0, hard_share=0.0, size_px=(1600, 1600), work_spacing_mm=0.28), _both_replaced, 0,
     ),
     Sample(
         "native-hip", "Native hip", "No replacement: the program should say so.",
-        507, replace(_CRISP, suitability="native"), _well_framed,
+        507, replace(_CRISP, suitability="native"), _wide_native, 3,
     ),
     Sample(
         "lateral-view", "Lateral view", "A replaced hip from the side: not assessable.",
-        508, replace(_CRISP, suitability="lateral"), lambda image: 0.55 < image.pixels.shape[1] / image.pixels.shape[0] < 1.4,
+        508, replace(_CRISP, suitability="lateral"), _whole_lateral, 6,
     ),
 )  # fmt: skip
 

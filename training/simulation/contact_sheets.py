@@ -1,0 +1,137 @@
+"""`python -m training contact-sheets`: the pictures of docs/simulation.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
+from training.simulation.implants import SHIFTED_FAMILIES, TRAINING_FAMILIES
+from training.simulation.options import SimulationOptions
+from training.simulation.radiograph import simulate
+from training.simulation.truth import Label, SimulatedRadiograph, Suitability
+
+SHEETS_FOLDER = Path(__file__).resolve().parents[2] / "docs" / "simulation"
+CELL_PX = 300
+_PLAIN = SimulationOptions(size_px=(700, 700), pelvis_share=0.0, borderline_share=0.0)
+
+
+def shown(image: SimulatedRadiograph, truth: bool = False) -> Image.Image:
+    """As a viewer shows it; with truth the lucency mask in red and the implant outlined by its band in green."""
+    grey = image.pixels.astype(np.float32) / np.float32((1 << image.bits) - 1)
+    if image.truth.nuisance.get("inverted"):
+        grey = 1 - grey
+    rgb = np.repeat(grey[..., None], 3, axis=2)
+    if truth:
+        for hip in image.truth.hips:
+            rgb[hip.interface_mask] += (0.0, 0.12, 0.0)
+            rgb[hip.lucency_mask] = 0.5 * rgb[hip.lucency_mask] + (0.5, 0.0, 0.0)
+    picture = Image.fromarray((np.clip(rgb, 0, 1) * 255).astype(np.uint8))
+    scale = CELL_PX / max(picture.size)
+    return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), Image.Resampling.LANCZOS)  # fmt: skip
+
+
+def sheet(tiles: list[tuple[str, Image.Image]], columns: int) -> Image.Image:
+    rows = -(-len(tiles) // columns)
+    page = Image.new("RGB", (columns * CELL_PX, rows * (CELL_PX + 16)), (24, 24, 24))
+    pen = ImageDraw.Draw(page)
+    for number, (title, tile) in enumerate(tiles):
+        x, y = number % columns * CELL_PX, number // columns * (CELL_PX + 16)
+        page.paste(tile, (x + (CELL_PX - tile.width) // 2, y + 16))
+        pen.text((x + 4, y + 2), title, fill=(235, 235, 235), font=ImageFont.load_default(11))
+    return page
+
+
+def first(seed: int, options: SimulationOptions, wanted: Callable[[SimulatedRadiograph], bool], count: int) -> Iterator[SimulatedRadiograph]:  # fmt: skip
+    """The first images of a sequence that are wanted, in their order: not the best ones."""
+    found = index = 0
+    while found < count:
+        image = simulate(seed, index, options)
+        index += 1
+        if wanted(image):
+            found += 1
+            yield image
+
+
+def _main_label(label: Label) -> Callable[[SimulatedRadiograph], bool]:
+    return lambda image: image.truth.hips[0].label is label
+
+
+def families(label: Label, names: tuple[str, ...], seed: int) -> list[tuple[str, Image.Image]]:
+    tiles = []
+    for name in names:
+        options = replace(_PLAIN, families=(name,), prevalence=float(label is Label.LOOSE), shifted=name in SHIFTED_FAMILIES)  # fmt: skip
+        tiles += [(name.replace("_", " "), shown(image)) for image in first(seed, options, _main_label(label), 2)]
+    return tiles
+
+
+def with_truth(seed: int) -> list[tuple[str, Image.Image]]:
+    tiles = []
+    for image in first(seed, replace(_PLAIN, prevalence=1.0, clean=True), _main_label(Label.LOOSE), 4):
+        hip = image.truth.hips[0]
+        tiles += [(f"loose, CNR {hip.line_contrast_to_noise:.1f}", shown(image)), ("truth", shown(image, truth=True))]
+    return tiles
+
+
+def unsuitable(seed: int) -> list[tuple[str, Image.Image]]:
+    tiles = []
+    for kind in Suitability:
+        if kind is not Suitability.SUITABLE:
+            count = 5 if kind in (Suitability.NATIVE, Suitability.LATERAL, Suitability.CROPPED) else 8 if kind in (Suitability.UNCOVERED_DESIGN, Suitability.OTHER_BONE) else 1  # fmt: skip
+            options = replace(_PLAIN, suitability=str(kind), size_px=(500, 500))
+            for image in first(seed, options, lambda image: True, count):
+                note = image.truth.notes[0] if image.truth.notes else str(kind)
+                tiles.append((f"{kind}: {note}".replace("_", " "), shown(image)))
+    return tiles
+
+
+def titled(images: Iterator[SimulatedRadiograph]) -> list[tuple[str, Image.Image]]:
+    return [
+        (f"{image.truth.label}, {image.pixels.shape[1]} x {image.pixels.shape[0]}, {image.bits} bit", shown(image))
+        for image in images
+    ]
+
+
+def pages() -> dict[str, Callable[[], tuple[list[tuple[str, Image.Image]], int]]]:
+    return {
+        "loose": lambda: (families(Label.LOOSE, TRAINING_FAMILIES, 701), 7),
+        "fixed": lambda: (families(Label.FIXED, TRAINING_FAMILIES, 702), 7),
+        "shifted": lambda: (
+            families(Label.LOOSE, SHIFTED_FAMILIES, 703) + families(Label.FIXED, SHIFTED_FAMILIES, 704),
+            6,
+        ),
+        "borderline": lambda: (
+            titled(first(705, replace(_PLAIN, borderline_share=1.0), _main_label(Label.BORDERLINE), 6)),
+            6,
+        ),
+        "look-alikes": lambda: (
+            titled(
+                first(706, replace(_PLAIN, prevalence=0.0, hard_share=1.0), lambda image: image.truth.hips[0].hard, 6)
+            ),
+            6,
+        ),
+        "truth": lambda: (with_truth(707), 8),
+        "pelvis": lambda: (titled(first(708, replace(_PLAIN, pelvis_share=1.0), lambda image: True, 6)), 6),
+        "coarse": lambda: (titled(first(709, replace(_PLAIN, size_px=(160, 240)), lambda image: True, 7)), 7),
+        "unsuitable": lambda: (unsuitable(710), 7),
+    }
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("contact-sheets", help="draw the pictures of docs/simulation.md anew")
+    parser.add_argument("--out", type=Path, default=SHEETS_FOLDER)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name, draw in tqdm(pages().items(), unit="sheet", file=sys.stderr):
+        tiles, columns = draw()
+        sheet(tiles, columns).save(arguments.out / f"{name}.jpg", quality=72, optimize=True)
+    return 0
