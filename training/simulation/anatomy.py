@@ -40,6 +40,12 @@ class Patient:
     def shaft_x_mm(self) -> float:
         return self.femur_offset_mm
 
+    def to_pelvis(self, point: tuple[float, float]) -> tuple[float, float]:
+        """From the femur's frame to that of the pelvis."""
+        angle = np.deg2rad(self.adduction_deg)
+        x, y = point
+        return float(x * np.cos(angle) + y * np.sin(angle)), float(y * np.cos(angle) - x * np.sin(angle))
+
 
 def draw_patient(rng: np.random.Generator, shifted: bool = False) -> Patient:
     wide = 1.3 if shifted else 1.0

@@ -65,9 +65,12 @@ def _main_label(label: Label) -> Callable[[SimulatedRadiograph], bool]:
 
 def families(label: Label, names: tuple[str, ...], seed: int) -> list[tuple[str, Image.Image]]:
     tiles = []
-    for name in names:
+    for number, name in enumerate(names):
         options = replace(_PLAIN, families=(name,), prevalence=float(label is Label.LOOSE), shifted=name in SHIFTED_FAMILIES)  # fmt: skip
-        tiles += [(name.replace("_", " "), shown(image)) for image in first(seed, options, _main_label(label), 2)]
+        tiles += [
+            (name.replace("_", " "), shown(image))
+            for image in first(seed + 20 * number, options, _main_label(label), 2)
+        ]
     return tiles
 
 

@@ -138,7 +138,25 @@ def frame_single(
     lateral = patient.shaft_x_mm + 26 + (rng.uniform(4, 40) if tight else rng.uniform(20, 95))
     rotation = float(np.clip(rng.normal(0, 3.5), -10, 10))
     squash = float(np.exp(rng.normal(0, 0.14))) if rng.random() < 0.4 and not options.clean else 1.0
-    return make_frame(rng, (medial, top), (lateral, bottom), design.side, rotation, squash, options)
+    low, high = (medial, top), (lateral, bottom)
+    if design.stem_form is not None:
+        low, high = _holding(low, high, rotation, patient.to_pelvis(design.stem_form.tip))
+    return make_frame(rng, low, high, design.side, rotation, squash, options)
+
+
+def _holding(
+    low: tuple[float, float],
+    high: tuple[float, float],
+    rotation_deg: float,
+    point: tuple[float, float],
+    margin_mm: float = 5.0,
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The box, widened about its centre where it would leave the point outside once turned."""
+    angle = np.deg2rad(rotation_deg)
+    dx, dy = point[0] - (low[0] + high[0]) / 2, point[1] - (low[1] + high[1]) / 2
+    seen = (dx * np.cos(angle) - dy * np.sin(angle), dx * np.sin(angle) + dy * np.cos(angle))
+    more = [max(0.0, abs(seen[i]) + margin_mm - (high[i] - low[i]) / 2) for i in (0, 1)]
+    return (low[0] - more[0], low[1] - more[1]), (high[0] + more[0], high[1] + more[1])
 
 
 def draw_size(rng: np.random.Generator, options: SimulationOptions) -> int:
