@@ -152,13 +152,17 @@ class Jobs(QObject):
 
     def list_sources(self, paths: Sequence[Path]) -> Job:
         worker = self._decoder if len(paths) == 1 and paths[0].is_file() else self._background_worker()
-        return self._submit("Looking for radiographs", worker, tasks.list_sources, list(paths), limit_s=SCAN_LIMIT_S)
+        return self._submit(
+            "Looking for radiographs", worker, tasks.list_sources, list(paths), limit_s=SCAN_LIMIT_S, urgent=True
+        )
 
     def decode(self, source: Source, frame: int = 0) -> Job:
         return self._submit(f"Opening {source.label}", self._decoder, read_radiograph, source, frame)
 
     def prefetch(self, source: Source) -> Job:
-        return self._submit("Reading ahead", self._background_worker(), read_radiograph, source, 0, foreground=False)
+        return self._submit(
+            "Reading ahead", self._background_worker(), read_radiograph, source, 0, foreground=False, urgent=True
+        )
 
     def thumbnail(self, source: Source, size_px: int) -> Job:
         return self._submit(
@@ -217,10 +221,13 @@ class Jobs(QObject):
         *args: Any,
         limit_s: float | None = None,
         foreground: bool = True,
+        urgent: bool = False,
     ) -> Job:
-        future = worker.submit(task, *args, time_limit_s=limit_s)
+        """`urgent`: before whatever waits for the same worker."""
+        future = worker.submit(task, *args, time_limit_s=limit_s, urgent=urgent)
         job = Job(title, future, worker, self, impatient=worker is self._decoder, foreground=foreground)
-        self._running.append(job)
+        mine = [index for index, other in enumerate(self._running) if other._worker is worker]
+        self._running.insert(mine[0] + 1 if urgent and mine else len(self._running), job)
         job.slow.connect(self.changed)
         future.add_done_callback(lambda _future: self._announce(job))
         return job

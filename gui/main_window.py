@@ -224,6 +224,7 @@ class MainWindow(QMainWindow):
             button.setCheckable(True)
             button.setToolTip(tip)
             button.setObjectName(f"mode-{mode.value}")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             icons.attach(button, icon)
             self._mode_buttons.addButton(button, index)
             row.addWidget(button)
@@ -712,7 +713,6 @@ class MainWindow(QMainWindow):
         for action_id, on in (("show_marks", True), ("show_regions", True), ("show_cases", True)):
             self.actions_[action_id].setChecked(on)
         self.actions_["tool_select"].setChecked(True)
-        self._hint.setText(self.panes.main.hint)
         self.panes.set_side_by_side(preferences.side_by_side)
         self._on_overlay()
         self._style_banner()
@@ -723,15 +723,18 @@ class MainWindow(QMainWindow):
         self._fill_advanced()
         self._load_answer()
         self._refresh_mark_actions()
+        self.welcome.setFocus()
 
     def _refresh_actions(self) -> None:
         actions, controller = self.actions_, self._controller
         has_image = controller.radiograph is not None
         for action_id in (
             "fit", "one_to_one", "zoom_in", "zoom_out", "auto_window", "invert", "rotate_right", "rotate_left", "flip",
-            "reset_view", "to_image", "to_form", "save_picture",
+            "reset_view", "to_image", "to_form", "save_picture", "overlay", "contour", "side_by_side", "select_all",
+            *(f"tool_{tool.value}" for tool in Tool),
         ):  # fmt: skip
             actions[action_id].setEnabled(has_image)
+        self._hint.setText(self.panes.main.hint if has_image else "")
         has_cases = bool(self._library.cases)
         for action_id in ("close_cases", "next_case", "previous_case", "next_unread"):
             actions[action_id].setEnabled(has_cases)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -173,6 +174,7 @@ class WelcomeView(QScrollArea):
             button.setProperty("role", role)
             if not role:
                 icons.attach(button, icon)
+            button.setMinimumHeight(round(2.2 * self.fontMetrics().height()))
             button.clicked.connect(signal)
             row.addWidget(button)
         return target
@@ -182,6 +184,7 @@ class WelcomeView(QScrollArea):
         tile.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         tile.setIconSize(QSize(TILE_PX, TILE_PX))
         tile.setIcon(icons.icon("hip"))
+        tile.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         tile.clicked.connect(lambda: self.samples_asked.emit(index))
         return tile
 
@@ -190,6 +193,8 @@ class WelcomeView(QScrollArea):
         columns = max(1, min(len(self._tiles), int(0.8 * self.viewport().width()) // width, 4))
         for index, tile in enumerate(self._tiles):
             self._grid.addWidget(tile, index // columns, index % columns)
+        for column in range(4):
+            self._grid.setColumnStretch(column, 1 if column < columns else 0)
 
 
 def _set_picture(tile: QToolButton, pixels: npt.NDArray[np.uint8]) -> None:

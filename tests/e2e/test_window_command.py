@@ -40,7 +40,8 @@ def test_a_picture_of_the_window_with_the_image(tmp_path):
     picture = tmp_path / "out.png"
     done = run_main("--data", tmp_path / "data", "--screenshot", picture, image, QT_QPA_PLATFORM="offscreen")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert Image.open(picture).size == (1440, 900)
+    with Image.open(picture) as image_file:
+        assert image_file.size == (1440, 900)
     assert "hip.png" in done.stdout
     assert "Traceback" not in done.stderr
 
