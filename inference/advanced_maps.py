@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-METHODS = ("Grad-CAM++", "LayerCAM", "Eigen-CAM", "Score-CAM")
-SLOW_METHODS = frozenset({"Score-CAM"})  # one forward pass for every channel
+METHODS = ("Grad-CAM++", "LayerCAM", "Eigen-CAM", "Score-CAM")  # the last takes a forward pass for every channel
 _CLASSES = {"Grad-CAM++": "GradCAMPlusPlus", "LayerCAM": "LayerCAM", "Eigen-CAM": "EigenCAM", "Score-CAM": "ScoreCAM"}
 
 _loaded: tuple[str, nn.Module, nn.Module] | None = None  # sha256 of the bundle, network, layer: kept between jobs

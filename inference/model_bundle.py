@@ -205,10 +205,6 @@ class ModelBundle:
     card: ModelCard
     sha256: str  # of model.json, which holds the hashes of all other files: the identity of this network
 
-    @property
-    def bundle_sha256(self) -> str:
-        return self.sha256
-
     def file(self, name: str) -> Path:
         """A file of the bundle; BundleError when the manifest does not name it."""
         if name not in self.card.files:
@@ -231,10 +227,15 @@ class ModelBundle:
 
 
 def find_bundles(models_folder: Path) -> list[Path]:
-    """Folders directly below `models_folder` that hold a model.json, by name. Nothing is checked yet."""
+    """Folders directly below `models_folder` that hold a model.json, by name. Nothing is checked yet.
+
+    A name that begins with a dot is a bundle that is still being written.
+    """
     if not models_folder.is_dir():
         return []
-    return sorted(child for child in models_folder.iterdir() if (child / MANIFEST).is_file())
+    return sorted(
+        child for child in models_folder.iterdir() if not child.name.startswith(".") and (child / MANIFEST).is_file()
+    )
 
 
 def choose_bundle(models_folder: Path, model_id: str = "") -> Path:

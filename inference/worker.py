@@ -55,10 +55,6 @@ def assess(radiograph: Radiograph, region: HipRegion | None = None) -> list[Pred
     return _ready().assess(radiograph, region)
 
 
-def propose_regions(radiograph: Radiograph) -> list[HipRegion]:
-    return _ready().propose_regions(radiograph)
-
-
 def advanced_map(radiograph: Radiograph, region: HipRegion, method: str) -> SaliencyMap:
     """Another saliency method (inference.advanced_maps.METHODS). Slow; cancel it through the worker."""
     from inference import advanced_maps

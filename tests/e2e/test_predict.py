@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from inference.batch import parse_region
 from inference.model_bundle import ModelBundle
 from inference.saliency_files import OVERLAY_PX
 from tests.unit.inference import bundles
@@ -140,8 +142,13 @@ def test_region_is_what_was_asked_for(bundle: ModelBundle, tmp_path: Path, regio
 
 
 @pytest.mark.parametrize("region", ["10,0,40", "a,b,c,d", "0,0,0,5", "nan,0,5,5", "0,0,inf,5", "everything"])
-def test_bad_region_is_said(bundle: ModelBundle, folder: Path, region: str) -> None:
-    _, messages = predict(bundle, folder, f"--region={region}", expect=2)
+def test_what_is_no_region(region: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is no region"):
+        parse_region(region)
+
+
+def test_bad_region_is_said(bundle: ModelBundle, folder: Path) -> None:
+    _, messages = predict(bundle, folder, "--region=10,0,40", expect=2)
     assert "is no region" in messages
 
 

@@ -48,7 +48,7 @@ def test_sealed_bundle_loads_and_classifies(sealed: Path) -> None:
     assert set(bundle.card.files) == {
         "model.onnx", "locator.onnx", "MODEL_CARD.md", "reference_input.png", "reference_outputs.json"
     }  # fmt: skip
-    assert len(bundle.bundle_sha256) == 64
+    assert len(bundle.sha256) == 64
     assert Classifier(bundle, "cpu").engine == "cpu"
 
 
@@ -244,6 +244,7 @@ def test_onnx_that_is_none_is_refused_in_words(folder: Path) -> None:
 
 
 def test_bundles_are_found_by_their_manifest(sealed: Path, tmp_path: Path) -> None:
+    shutil.copytree(sealed, sealed.parent / ".half-written")
     assert find_bundles(sealed.parent) == [sealed]
     assert find_bundles(tmp_path / "nowhere") == []
 
