@@ -44,6 +44,7 @@ ONE_READER = "One surgeon supports no claim about surgeons in general; these num
 class Design(StrEnum):
     CROSSED = "fully crossed: every reader read every case in every mode"
     ONE_MODE = "one mode: every reader read every case once"
+    OTHER_CASES = "every reader read every case of each mode, but the modes have different cases"
     INCOMPLETE = "not crossed: some reader did not read some case in some mode"
 
 
@@ -89,6 +90,20 @@ class CrossedResult:
 
 
 @dataclass(frozen=True)
+class SwitchResult:
+    """What one reader's calls did between two modes, on cases called in both: how many came to and left the truth."""
+
+    reader: str
+    first: str
+    second: str
+    cases: int
+    to_truth: int
+    from_truth: int
+    stayed_right: int
+    stayed_wrong: int
+
+
+@dataclass(frozen=True)
 class AgreementResult:
     """Between the readers of one mode. `coefficients` maps the coefficient's name to (value, low, high); bounds may be None."""
 
@@ -117,6 +132,9 @@ class Analysis:
     algorithm_against_readers: OneAgainstMany | None
     pairs: tuple[PairResult, ...]
     agreement: tuple[AgreementResult, ...]
+    switches: tuple[SwitchResult, ...] = ()
+    algorithm: str | None = None  # the reader that was taken as the algorithm
+    pairs_left_out: int = 0  # comparisons of two that are not listed because there are too many
     sentences: tuple[str, ...] = field(default=())  # cautions about the whole
 
 
@@ -136,7 +154,8 @@ class _Grid:
 
 
 def analyse(table: ScoreTable, algorithm: str | None = None) -> Analysis:
-    """All that the table supports. `algorithm` names the reader that is a CNN, if there is one.
+    """All that the table supports. `algorithm` names the reader that is a CNN, if there is one; else a reader who stands
+    alone in a mode of its own, beside a mode with several others, is compared with these as an algorithm would be.
 
     Raises NotEstimableError when no case has a known truth.
     """
@@ -147,8 +166,14 @@ def analyse(table: ScoreTable, algorithm: str | None = None) -> Analysis:
     if algorithm is not None and algorithm not in known.readers:
         raise NotEstimableError(f"No reader is called {algorithm!r}; the readers are {', '.join(known.readers)}.")
     grid = _grid(known)
+    said: list[str] = []
+    if algorithm is None and (lone := _lone_reader(grid)) is not None:
+        algorithm, mode = lone
+        said.append(
+            f"{algorithm} alone read in mode {mode}, so it is compared as one against the many of the other mode."
+        )
     people = [index for index, reader in enumerate(grid.readers) if reader != algorithm]
-    sentences = [*table.notes, *_cautions(grid, people, unknown)]
+    sentences = [*table.notes, *said, *_cautions(grid, people, unknown)]
     results = tuple(
         _reader_result(grid, mode, reader)
         for mode in range(len(grid.modes))
@@ -156,6 +181,10 @@ def analyse(table: ScoreTable, algorithm: str | None = None) -> Analysis:
         if grid.read[mode, reader].any()
     )
     crossed, u_statistics = _multi_reader(grid, people, sentences)
+    against = _against_algorithm(grid, algorithm, people, sentences)
+    pairs, left_out = _pairs(grid)
+    if left_out:
+        sentences.append(f"{left_out} more comparisons of two are not listed; name two readers in a file of their own.")
     return Analysis(
         table.title,
         len(grid.readers),
@@ -169,9 +198,12 @@ def analyse(table: ScoreTable, algorithm: str | None = None) -> Analysis:
         results,
         crossed,
         u_statistics,
-        _against_algorithm(grid, algorithm, people, sentences),
-        _pairs(grid),
+        against,
+        pairs,
         tuple(result for mode in range(len(grid.modes)) for result in _agreement(grid, mode, people)),
+        _switches(grid),
+        algorithm,
+        left_out,
         tuple(dict.fromkeys(sentences)),
     )
 
@@ -207,10 +239,28 @@ def _grid(table: ScoreTable) -> _Grid:
     )
 
 
+def _peoples_modes(grid: _Grid, people: list[int]) -> list[int]:
+    """Modes in which a person read; an algorithm may have one of its own."""
+    return [mode for mode in range(len(grid.modes)) if grid.read[mode, people].any()]
+
+
 def _design(grid: _Grid, people: list[int]) -> Design:
-    if not np.isfinite(grid.scores[:, people]).all():
-        return Design.INCOMPLETE
-    return Design.ONE_MODE if len(grid.modes) == 1 else Design.CROSSED
+    scored = np.isfinite(grid.scores[np.ix_(_peoples_modes(grid, people), people)])
+    if scored.all():
+        return Design.ONE_MODE if scored.shape[0] <= 1 else Design.CROSSED
+    return Design.OTHER_CASES if (scored == scored[:, :1]).all() else Design.INCOMPLETE
+
+
+def _lone_reader(grid: _Grid) -> tuple[str, str] | None:
+    """(reader, mode) where one reader stands alone in a mode of its own and at least two others in the only other one."""
+    if len(grid.modes) != 2:
+        return None
+    here = grid.read.any(axis=2)  # (modes, readers)
+    for mode, other in ((0, 1), (1, 0)):
+        alone = np.flatnonzero(here[mode])
+        if alone.size == 1 and not here[other, alone[0]] and here[other].sum() >= 2:
+            return grid.readers[alone[0]], grid.modes[mode]
+    return None
 
 
 def _cautions(grid: _Grid, people: list[int], unknown: int) -> list[str]:
@@ -279,41 +329,55 @@ def _multi_reader(
     grid: _Grid, people: list[int], sentences: list[str]
 ) -> tuple[tuple[CrossedResult, ...], UAnalysis | None]:
     crossed: list[CrossedResult] = []
-    scores = grid.scores[:, people]
-    complete = np.isfinite(scores).all()
+    modes = _peoples_modes(grid, people)
+    scores = grid.scores[np.ix_(modes, people)]
+    design = _design(grid, people)
     clustered = len(set(grid.patients.tolist())) < len(grid.cases)
-    if len(people) > 1 and complete:
-        methods = (
-            [Covariance.CLUSTERED] if clustered else [Covariance.JACKKNIFE, Covariance.DELONG, Covariance.UNBIASED]
-        )
+    if len(people) > 1 and design is not Design.INCOMPLETE:
+        methods = [Covariance.JACKKNIFE, Covariance.DELONG, Covariance.UNBIASED]
+        if design is Design.OTHER_CASES:
+            methods = [Covariance.UNBIASED]
+        if clustered:
+            methods = [Covariance.CLUSTERED] if design is not Design.OTHER_CASES else []
         tasks = [(Merit.AUC, method, scores) for method in methods]
-        if grid.calls is not None and np.isfinite(grid.calls[:, people]).all() and not clustered:
-            tasks += [
-                (merit, Covariance.JACKKNIFE, grid.calls[:, people]) for merit in (Merit.SENSITIVITY, Merit.SPECIFICITY)
-            ]
+        calls = None if grid.calls is None else grid.calls[np.ix_(modes, people)]
+        if calls is not None and np.isfinite(calls).all() and not clustered:
+            tasks += [(merit, Covariance.JACKKNIFE, calls) for merit in (Merit.SENSITIVITY, Merit.SPECIFICITY)]
+        elif calls is not None:
+            why = "patients have several cases" if clustered else "some calls are missing"
+            sentences.append(f"Sensitivity and specificity are not compared over several readers, because {why}.")
         for merit, method, values in tasks:
             try:
-                crossed.append(_crossed(grid, people, merit, method, values))
+                crossed.append(_crossed(grid, modes, people, merit, method, values))
             except NotEstimableError as error:
                 sentences.append(str(error))
     u_statistics = None
+    if len(people) > 1 and clustered and design in (Design.INCOMPLETE, Design.OTHER_CASES):
+        sentences.append(
+            "No method here allows for several cases of a patient and for missing readings at once, so the readers' mean is not tested."
+        )
     if len(people) > 1 and not clustered:
         try:
-            u_statistics = analyse_any_design(grid.truth, scores, grid.modes)
+            u_statistics = analyse_any_design(grid.truth, scores, [grid.modes[mode] for mode in modes])
         except NotEstimableError as error:
             sentences.append(str(error))
     return tuple(crossed), u_statistics
 
 
 def _crossed(
-    grid: _Grid, people: list[int], merit: Merit, method: Covariance, values: npt.NDArray[np.float64]
+    grid: _Grid,
+    modes: list[int],
+    people: list[int],
+    merit: Merit,
+    method: Covariance,
+    values: npt.NDArray[np.float64],
 ) -> CrossedResult:
-    shape = (len(grid.modes), len(people))
+    shape = (len(modes), len(people))
     estimates = estimate(grid.truth, values.reshape(-1, grid.truth.size), merit, method, grid.patients)
     analysis = analyse_crossed(
         estimates.values.reshape(shape),
         estimates.covariance.reshape(shape + shape),
-        grid.modes,
+        [grid.modes[mode] for mode in modes],
         [grid.readers[index] for index in people],
         f"{method}",
     )
@@ -331,15 +395,19 @@ def _against_algorithm(
     theirs = next((mode for mode in range(len(grid.modes)) if np.isfinite(grid.scores[mode, people]).any()), None)
     if theirs is None:
         return None
+    there = [person for person in people if grid.read[theirs, person].any()]
+    values = grid.scores[theirs, there]
+    clustered = len(set(grid.patients.tolist())) < len(grid.cases)
+    method = Covariance.CLUSTERED if clustered else Covariance.JACKKNIFE
     try:
-        return compare_one_against_many(grid.truth, own[its_mode], grid.scores[theirs, people])
+        return compare_one_against_many(grid.truth, own[its_mode], values, method=method, cluster=grid.patients)
     except NotEstimableError as error:
         sentences.append(str(error))
         return None
 
 
-def _pairs(grid: _Grid) -> tuple[PairResult, ...]:
-    """Each reader's modes against each other, and each mode's readers against each other."""
+def _pairs(grid: _Grid) -> tuple[tuple[PairResult, ...], int]:
+    """(comparisons, how many more there are): each reader's modes against each other, and each mode's readers against each other."""
     slots = [(mode, reader) for mode in range(len(grid.modes)) for reader in range(len(grid.readers))]
     wanted = [
         (one, two)
@@ -349,7 +417,8 @@ def _pairs(grid: _Grid) -> tuple[PairResult, ...]:
     # Readers of different modes are compared only where each read in one mode: a CNN against a surgeon.
     if not wanted:
         wanted = [(one, two) for one, two in combinations(slots, 2) if (grid.read[one] & grid.read[two]).any()]
-    return tuple(_pair(grid, one, two) for one, two in wanted[:MOST_PAIRS])
+    wanted.sort(key=lambda pair: pair[0][1] != pair[1][1])  # one reader's modes first: they are what a study asks
+    return tuple(_pair(grid, one, two) for one, two in wanted[:MOST_PAIRS]), max(len(wanted) - MOST_PAIRS, 0)
 
 
 def _pair(grid: _Grid, one: tuple[int, int], two: tuple[int, int]) -> PairResult:
@@ -377,6 +446,29 @@ def _pair(grid: _Grid, one: tuple[int, int], two: tuple[int, int]) -> PairResult
     return PairResult(
         _label(grid, one), _label(grid, two), int(both.sum()), difference, tables[True], tables[False], tuple(sentences)
     )
+
+
+def _switches(grid: _Grid) -> tuple[SwitchResult, ...]:
+    """Between the first two modes that a reader called the same cases in."""
+    out: list[SwitchResult] = []
+    if grid.calls is None:
+        return ()
+    for reader in range(len(grid.readers)):
+        for first, second in combinations(range(len(grid.modes)), 2):
+            both = np.isfinite(grid.calls[first, reader]) & np.isfinite(grid.calls[second, reader])
+            if both.any():
+                before, after = (grid.calls[mode, reader, both] == grid.truth[both] for mode in (first, second))
+                counts = ((~before & after), (before & ~after), (before & after), (~before & ~after))
+                out.append(
+                    SwitchResult(
+                        grid.readers[reader],
+                        grid.modes[first],
+                        grid.modes[second],
+                        int(both.sum()),
+                        *(int(count.sum()) for count in counts),
+                    )
+                )
+    return tuple(out)
 
 
 def _label(grid: _Grid, slot: tuple[int, int]) -> str:

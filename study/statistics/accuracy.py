@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
+from statsmodels.stats.proportion import proportion_confint
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,16 @@ def proportion(k: int, n: int, level: float = 0.95) -> Proportion:
         raise ValueError(f"{k} of {n} is no proportion.")
     if n == 0:
         return Proportion(0, 0, None, (0.0, 1.0), (0.0, 1.0))
-    test = stats.binomtest(k, n)
-    wilson, exact = (test.proportion_ci(level, method=method) for method in ("wilson", "exact"))
-    return Proportion(k, n, k / n, (float(wilson.low), float(wilson.high)), (float(exact.low), float(exact.high)))
+    low, high = proportion_confint(k, n, 1 - level, method="beta")
+    return Proportion(k, n, k / n, wilson_interval(k, n, level), (float(low), float(high)))
+
+
+def wilson_interval(k: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson, J Am Stat Assoc 1927;22:209-212; 0 to 1 where n = 0."""
+    if n == 0:
+        return 0.0, 1.0
+    low, high = proportion_confint(k, n, 1 - level, method="wilson")
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -177,8 +185,8 @@ def newcombe_paired_interval(
     n = both + first_only + second_only + neither
     yes_first, yes_second = both + first_only, both + second_only
     p1, p2 = yes_first / n, yes_second / n
-    low1, high1 = proportion(yes_first, n, level).wilson
-    low2, high2 = proportion(yes_second, n, level).wilson
+    low1, high1 = wilson_interval(yes_first, n, level)
+    low2, high2 = wilson_interval(yes_second, n, level)
     margins = yes_first * (n - yes_first) * yes_second * (n - yes_second)
     product = both * neither - first_only * second_only
     if margins == 0:

@@ -97,20 +97,24 @@ def fleiss_kappa(counts: npt.ArrayLike, level: float = 0.95) -> FleissKappa:
     if (table.sum(axis=0) > 0).sum() < 2:
         raise NotEstimableError("Only one category was used, so agreement beyond chance is not defined.")
 
-    def coefficient(rows: FloatArray) -> tuple[float, float, float]:
-        share = rows.sum(axis=0) / rows.sum()
-        observed = float(((rows**2).sum(axis=1) - raters).mean() / (raters * (raters - 1)))
-        expected = float((share**2).sum())
-        return ((observed - expected) / (1 - expected) if expected < 1 else float("nan"), observed, expected)
+    # Agreement within each case, and how often each category was used; leaving a case out changes their sums alone.
+    within = ((table**2).sum(axis=1) - raters) / (raters * (raters - 1))
+    used = table.sum(axis=0)
 
-    kappa, observed, expected = coefficient(table)
+    def coefficient(agreement: FloatArray, share: FloatArray) -> FloatArray:
+        expected = (share**2).sum(axis=-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(expected < 1, (agreement - expected) / (1 - expected), np.nan))
+
+    observed, expected = float(within.mean()), float(((used / used.sum()) ** 2).sum())
+    kappa = float(coefficient(np.asarray(observed), used / used.sum()))
     share = table.sum(axis=0) / table.sum()
     spread = share * (1 - share)
     total = float(spread.sum())
     se0 = float(np.sqrt(2 * (total**2 - (spread * (1 - 2 * share)).sum()) / (subjects * raters * (raters - 1)))) / total
     with np.errstate(divide="ignore", invalid="ignore"):
         by_category = 1 - (table * (raters - table)).sum(axis=0) / (subjects * raters * (raters - 1) * spread)
-    left_out = np.array([coefficient(np.delete(table, row, axis=0))[0] for row in range(subjects)])
+    left_out = coefficient((within.sum() - within) / (subjects - 1), (used - table) / ((subjects - 1) * raters))
     left_out = left_out[np.isfinite(left_out)]
     se = float(np.sqrt((subjects - 1) ** 2 / subjects * left_out.var(ddof=1))) if left_out.size > 1 else float("nan")
     if not np.isfinite(se):

@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from study.statistics.comparisons import compare
 from study.statistics.roc import NotEstimableError, placements
 
 FloatArray = npt.NDArray[np.float64]
@@ -50,7 +51,8 @@ def estimate(
     """Figures of merit and their covariance.
 
     truth (n,) boolean; scores (k, n), for sensitivity and specificity the calls as 0/1; cluster (n,) names the patient of each
-    case and is needed for `Covariance.CLUSTERED` alone. Raises NotEstimableError with a sentence.
+    case and is needed for `Covariance.CLUSTERED` alone. NaN (a case that was not read) is allowed for
+    `Covariance.UNBIASED` alone. Raises NotEstimableError with a sentence.
     """
     positive = np.asarray(truth, dtype=bool)
     matrix = np.atleast_2d(np.asarray(scores, dtype=np.float64))
@@ -60,6 +62,8 @@ def estimate(
                 raise ValueError("The clustered covariance needs the cluster of each case.")
             return MeritEstimates(*_clustered_auc(positive, matrix, np.asarray(cluster)), merit, method)
         if method is Covariance.UNBIASED:
+            if positive.all() or not positive.any():
+                raise NotEstimableError("Both loose and not loose cases are needed for an AUC.")
             return MeritEstimates(*_unbiased_auc(positive, matrix), merit, method)
         placed = placements(positive, matrix)
         covariance = placed.covariance if method is Covariance.DELONG else _jackknife(placed.positive, placed.negative)
@@ -88,35 +92,29 @@ def _jackknife(positive: FloatArray, negative: FloatArray) -> FloatArray:
     return np.asarray(np.atleast_2d(np.cov(left_out)) * (cases - 1) ** 2 / cases)
 
 
-def _kernel(positive: FloatArray, negative: FloatArray) -> FloatArray:
-    """(k, m), (k, n) -> (k, m, n): 1 where a positive beats a negative, a half where they tie."""
-    won = positive[:, :, None] - negative[:, None, :]
-    return np.asarray((np.sign(won) + 1) / 2)
-
-
 def _unbiased_auc(truth: npt.NDArray[np.bool_], scores: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Unbiased covariance of two-sample U-statistics from their four product moments.
 
     Gallas, Acad Radiol 2006;13:353-362 (one-shot), for readers as fixed: E[A_a A_b] - E[A_a] E[A_b], each estimated
-    from pairs of comparisons that share a positive, a negative, both or neither.
+    from pairs of comparisons that share a positive, a negative, both or neither. Where two read different cases, fewer
+    pairs share something; where they have no case in common, the covariance is zero.
     """
-    placed = placements(truth, scores)
-    k, m, n = scores.shape[0], int(truth.sum()), int((~truth).sum())
-    if m < 2 or n < 2:
+    compared = compare(truth, scores)
+    if (compared.read_positive.sum(axis=1) < 2).any() or (compared.read_negative.sum(axis=1) < 2).any():
         raise NotEstimableError("At least two loose and two not loose cases are needed for the variance of an AUC.")
-    products = np.zeros((k, k))
-    # One positive at a time keeps memory at (k, n), whatever the number of cases.
-    positive, negative = scores[:, truth], scores[:, ~truth]
-    for i in range(m):
-        row = _kernel(positive[:, i : i + 1], negative)[:, 0]
-        products += row @ row.T
-    row_sums, column_sums, totals = placed.positive * n, placed.negative * m, placed.auc * m * n
-    same_row = row_sums @ row_sums.T - products
-    same_column = column_sums @ column_sums.T - products
-    neither = np.outer(totals, totals) - products - same_row - same_column
-    unrelated = neither / (m * (m - 1) * n * (n - 1))
-    covariance = (products + same_row + same_column + neither) / (m * n) ** 2 - unrelated
-    return placed.auc, covariance
+
+    def exclusive(both: FloatArray, positive: FloatArray, negative: FloatArray, every: FloatArray) -> FloatArray:
+        """(4, k, k): of pairs that share both cases, the positive alone, the negative alone, neither."""
+        return np.stack([both, positive - both, negative - both, every - positive - negative + both])
+
+    pos, neg, total = compared.by_positive, compared.by_negative, compared.total
+    sums = exclusive(compared.products, pos @ pos.T, neg @ neg.T, np.outer(total, total))
+    read_pos, read_neg = compared.read_positive, compared.read_negative
+    same_pos, same_neg = read_pos @ read_pos.T, read_neg @ read_neg.T
+    all_pos, all_neg = (np.outer(read.sum(axis=1), read.sum(axis=1)) for read in (read_pos, read_neg))
+    pairs = exclusive(same_pos * same_neg, same_pos * all_neg, all_pos * same_neg, all_pos * all_neg)
+    covariance = sums.sum(axis=0) / pairs.sum(axis=0) - sums[3] / pairs[3]
+    return total / compared.count, np.where(same_pos + same_neg > 0, covariance, 0.0)
 
 
 def _clustered_auc(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from study.statistics.comparisons import compare
 from study.statistics.roc import NotEstimableError
 
 FloatArray = npt.NDArray[np.float64]
@@ -82,41 +83,71 @@ def analyse_any_design(truth: npt.ArrayLike, scores: npt.ArrayLike, modes: list[
     table = np.asarray(scores, dtype=np.float64)
     if positive.all() or not positive.any():
         raise NotEstimableError("Both loose and not loose cases are needed for an AUC.")
-    kernels = [[_kernel(row[positive], row[~positive]) for row in mode] for mode in table]
+    shape = table.shape[:2]
+    compared = compare(positive, table.reshape(shape[0] * shape[1], -1))
+    # (modes, readers, ...) of everything that the moments are made of.
+    parts = _Parts(
+        compared.products.reshape(shape + shape),
+        compared.by_positive.reshape(*shape, -1),
+        compared.by_negative.reshape(*shape, -1),
+        compared.read_positive.reshape(*shape, -1),
+        compared.read_negative.reshape(*shape, -1),
+    )
+    won, count = compared.total.reshape(shape).sum(axis=1), compared.count.reshape(shape).sum(axis=1)
     aucs, own = [], []
     for index, mode in enumerate(modes):
-        won = sum(float(kernel.sum()) for kernel, _ in kernels[index])
-        compared = sum(float(design.sum()) for _, design in kernels[index])
-        if compared == 0:
+        if count[index] == 0:
             raise NotEstimableError(f"No reader read both a loose and a not loose case in mode {mode}.")
-        moments = _moments(kernels[index], kernels[index])
+        moments = _moments(parts, index, index)
         own.append(moments)
         variance = moments.covariance
-        aucs.append(ModeAuc(mode, won / compared, variance, float(np.sqrt(variance)) if variance > 0 else None))
+        se = float(np.sqrt(variance)) if variance > 0 else None
+        aucs.append(ModeAuc(mode, float(won[index] / count[index]), variance, se))
     differences = []
     for a in range(len(modes)):
         for b in range(a + 1, len(modes)):
-            differences.append(_difference(aucs[a], aucs[b], own[a], own[b], _moments(kernels[a], kernels[b]), level))
+            differences.append(_difference(aucs[a], aucs[b], own[a], own[b], _moments(parts, a, b), level))
     return UAnalysis(tuple(aucs), tuple(differences))
 
 
-def _kernel(positive: FloatArray, negative: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """((m, n) comparisons with 0 where one is missing, (m, n) 1 where both were read)."""
-    read = np.outer(np.isfinite(positive), np.isfinite(negative)).astype(np.float64)
-    won = np.sign(np.nan_to_num(positive)[:, None] - np.nan_to_num(negative)[None, :])
-    return (won + 1) / 2 * read, read
+@dataclass(frozen=True)
+class _Parts:
+    """study.statistics.comparisons.Comparisons by mode and reader."""
+
+    products: FloatArray  # (modes, readers, modes, readers)
+    by_positive: FloatArray  # (modes, readers, m)
+    by_negative: FloatArray  # (modes, readers, n)
+    read_positive: FloatArray
+    read_negative: FloatArray
 
 
-def _sums(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Sums of products over pairs of comparisons: same positive and negative, same positive, same negative, any."""
+def _product_sums(parts: _Parts, a: int, b: int) -> FloatArray:
+    """(8,): sums of products of two comparisons, of one reader (first four) or of any two, that share the positive and the
+    negative case, the positive, the negative, anything."""
+    pos_a, pos_b, neg_a, neg_b = parts.by_positive[a], parts.by_positive[b], parts.by_negative[a], parts.by_negative[b]
+    products = parts.products[a, :, b, :]
     return np.array(
         [
-            float(np.vdot(first, second)),
-            float(first.sum(axis=1) @ second.sum(axis=1)),
-            float(first.sum(axis=0) @ second.sum(axis=0)),
-            float(first.sum() * second.sum()),
+            np.trace(products),
+            (pos_a * pos_b).sum(),
+            (neg_a * neg_b).sum(),
+            pos_a.sum(axis=1) @ pos_b.sum(axis=1),
+            products.sum(),
+            pos_a.sum(axis=0) @ pos_b.sum(axis=0),
+            neg_a.sum(axis=0) @ neg_b.sum(axis=0),
+            pos_a.sum() * pos_b.sum(),
         ]
     )
+
+
+def _pair_counts(parts: _Parts, a: int, b: int) -> FloatArray:
+    """(8,): over how many pairs of comparisons the sums of `_product_sums` go."""
+    pos_a, pos_b = parts.read_positive[a], parts.read_positive[b]
+    neg_a, neg_b = parts.read_negative[a], parts.read_negative[b]
+    all_pos, all_neg = (np.outer(x.sum(axis=1), y.sum(axis=1)) for x, y in ((pos_a, pos_b), (neg_a, neg_b)))
+    same_pos, same_neg = pos_a @ pos_b.T, neg_a @ neg_b.T  # (readers, readers)
+    tables = (same_pos * same_neg, same_pos * all_neg, all_pos * same_neg, all_pos * all_neg)
+    return np.array([*(np.trace(table) for table in tables), *(table.sum() for table in tables)])
 
 
 def _exclusive(inclusive: FloatArray) -> FloatArray:
@@ -130,13 +161,8 @@ def _exclusive(inclusive: FloatArray) -> FloatArray:
     return np.concatenate([cases(same), cases(every - same)])
 
 
-def _moments(first: list[tuple[FloatArray, FloatArray]], second: list[tuple[FloatArray, FloatArray]]) -> _Moments:
-    def inclusive(part: int) -> FloatArray:
-        same_reader = np.sum([_sums(a[part], b[part]) for a, b in zip(first, second, strict=True)], axis=0)
-        every_reader = _sums(np.sum([a[part] for a in first], axis=0), np.sum([b[part] for b in second], axis=0))
-        return np.concatenate([same_reader, every_reader])
-
-    products, counts = inclusive(0), inclusive(1)
+def _moments(parts: _Parts, a: int, b: int) -> _Moments:
+    products, counts = _product_sums(parts, a, b), _pair_counts(parts, a, b)
     exact_products, exact_counts = _exclusive(products), _exclusive(counts)
     if exact_counts[7] <= 0:
         raise NotEstimableError(
