@@ -56,13 +56,16 @@ def judge_file(radiograph: Radiograph, region: HipRegion) -> Suitability | None:
 
 
 def judge_outputs(card: ModelCard, scores: Mapping[str, float], distance: float | None = None) -> Suitability:
-    """From the network's own scores (0-1 by name), in the card's order: the first one missed gives the reason.
+    """From the network's own scores (0-1 by name): one that misses its threshold refuses the image.
+
+    The lowest score of all gives the reason, the card's order deciding between equals: what is least seen explains
+    best, though another output with a stricter threshold may be what refused.
 
     `distance` is `feature_distance` of the pooled features, where the bundle has the statistics for it.
     """
-    for name, rule in card.suitability.items():
-        if not scores[name] >= rule.threshold:  # a NaN is refused too
-            return Suitability(False, rule.sentence, dict(scores))
+    if not all(scores[name] >= rule.threshold for name, rule in card.suitability.items()):
+        lowest = min(card.suitability, key=lambda name: scores[name])
+        return Suitability(False, card.suitability[lowest].sentence, dict(scores))
     statistics = card.feature_statistics
     if statistics is not None and distance is not None and not distance <= statistics.limit:
         unsure = any(scores[name] < rule.threshold + UNSURE_MARGIN for name, rule in card.suitability.items())

@@ -7,12 +7,13 @@ import pytest
 
 from imaging.geometry import HipRegion
 from imaging.radiograph import View
-from inference.model_bundle import FeatureStatistics
+from inference.model_bundle import FeatureStatistics, SuitabilityRule
 from inference.suitability import feature_distance, judge_file, judge_outputs
 from tests.unit.inference.bundles import SENTENCES, card, hip, radiograph
 
 PIXELS = np.pad(hip(), 100, mode="reflect")
 REGION = HipRegion(50, 50, 150, 150)
+LEVELS = {"implant": 0.25, "ap_view": 0.8}
 
 
 @pytest.mark.parametrize(
@@ -69,10 +70,14 @@ def test_a_long_narrow_image_may_be_assessed_whole() -> None:
     assert judge_file(radiograph(tall), HipRegion(-350, 0, 900, 900)) is None
 
 
-def test_first_missed_output_gives_the_sentence() -> None:
+def test_the_least_seen_gives_the_sentence() -> None:
     assert judge_outputs(card(), {"implant": 0.9, "ap_view": 0.9}).assessable
     assert judge_outputs(card(), {"implant": 0.1, "ap_view": 0.1}).reason == SENTENCES["implant"]
     assert judge_outputs(card(), {"implant": 0.9, "ap_view": 0.1}).reason == SENTENCES["ap_view"]
+    assert judge_outputs(card(), {"implant": 0.3, "ap_view": 0.4}).reason == SENTENCES["implant"]
+    strict = {name: SuitabilityRule(threshold=level, sentence=SENTENCES[name]) for name, level in LEVELS.items()}
+    refused = judge_outputs(card(suitability=strict), {"implant": 0.27, "ap_view": 0.6})
+    assert refused.reason == SENTENCES["implant"]  # of a native hip, though "AP view" alone missed its threshold
     assert not judge_outputs(card(), {"implant": float("nan"), "ap_view": 0.9}).assessable
 
 
