@@ -42,7 +42,7 @@ def alternating(ours: Callable[[], object], theirs: Callable[[], object], pairs:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=25)
-    parser.add_argument("--images", type=int, default=24)
+    parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--folder", type=Path, required=True, help="where copies of the samples are put")
     arguments = parser.parse_args()
 
