@@ -71,11 +71,11 @@ def auc_of(features, loose):
 
 
 def test_nuisances_and_surroundings_say_nothing_small():
-    loose, nuisances, pixels = collect(160, 771)
+    loose, nuisances, pixels = collect(120, 771)
     assert 0.3 < loose.mean() < 0.7
-    # 160 images: the standard error of an AUC of 0.5 is about 0.047.
-    assert abs(auc_of(nuisances, loose) - 0.5) < 0.15
-    assert abs(auc_of(pixels, loose) - 0.5) < 0.15
+    # 120 images: the standard error of an AUC of 0.5 is about 0.055.
+    assert abs(auc_of(nuisances, loose) - 0.5) < 0.17
+    assert abs(auc_of(pixels, loose) - 0.5) < 0.17
 
 
 @pytest.mark.slow
