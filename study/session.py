@@ -359,8 +359,6 @@ class Session:
             return "This package is another reader's."
         if payload.protocol_sha256 != self._protocol_sha256:
             return "The protocol is another one than this package's."
-        if self.manifest_sha256 and payload.manifest_sha256 != self.manifest_sha256:
-            return "It belongs to another package."
         return ""
 
     def _refuse_turn(self, slot: int, now: datetime) -> str:

@@ -208,6 +208,14 @@ class StudyStore:
         """Everything in the record, each event checked against its hash, for a caller that must not wait."""
         return self._submit(self._read)
 
+    def merge(self, events: list[Event]) -> Future[list[Event]]:
+        """Add other machines' chains as they are; the Future gives the events that were new.
+
+        Merging the same again adds nothing. A chain that contradicts the one held here, does not continue it, or is
+        not sound fails the Future with a StoreError, and then nothing at all is added.
+        """
+        return self._submit(lambda: self._merge(events))
+
     # --- what scripts and other threads call: these wait
 
     def history(self) -> History:
@@ -345,6 +353,48 @@ class StudyStore:
         self._heads = heads
         self._heads_changed = self._backup_due = True
         return events
+
+    def _merge(self, events: list[Event]) -> list[Event]:
+        from study import tables
+
+        while self._waiting:  # what was handed over before comes first
+            self._flush_events()
+        sound, problems = check_chains(events)
+        if problems or len(sound) != len(events):
+            what = problems[0].sentence if problems else "An event is there twice."
+            raise StoreError(f"What came back is not what was written, and was not taken in. {what}")
+        try:
+            self._ready()
+            assert self._connection is not None
+            with self._connection.begin():
+                self._check_still_there()
+                new = []
+                for event in sound:
+                    held = tables.hash_at(self._connection, head_of(event))
+                    if held is None:
+                        new.append(event)
+                    elif held != event.hash:
+                        raise StoreError(
+                            f"Event {event.seq} differs from the one that was taken in before: "
+                            "there are two versions of this chain. Nothing was taken in."
+                        )
+                for device, study in dict.fromkeys((event.device, event.study) for event in new):
+                    first = next(event for event in new if (event.device, event.study) == (device, study))
+                    head = tables.chain_head(self._connection, device, study)
+                    if first.seq != head.seq + 1 or first.previous != head.hash:
+                        raise StoreError("What came back does not continue what is here. Nothing was taken in.")
+                    if device == self._device:
+                        raise StoreError(
+                            "What came back claims to be from this machine, and goes beyond what is recorded here. "
+                            "Nothing was taken in."
+                        )
+                if new:
+                    tables.insert(self._connection, new)
+        except Exception as error:
+            raise self._failed(error) from error
+        if new:
+            self._heads_changed = self._backup_due = True
+        return new
 
     def _flush_changes(self) -> None:
         failure: StoreError | None = None
