@@ -12,6 +12,7 @@ from imaging.reader import read_radiograph
 from imaging.sources import Source
 from study.aids import Aid, AidMap
 from study.cases import Candidate, StudyCase, source_sha256
+from study.chain import canonical_json, empty_head, head_of, make_event
 from study.coordinator import Coordinator, draft_study
 from study.design import Plan, PlannedCase, reading_order
 from study.model import Call, CaseKey, Reader, Reading, ReadingMode, ViewingRecord
@@ -117,8 +118,21 @@ class Machine:
         folder.mkdir(exist_ok=True)
         self.store = StudyStore(folder / "study.sqlite", "1", study=study, keep_backups=0)
 
+
+class ReaderMachine:
+    """A reader's workstation: a chain in memory, so that tests do not wait for a disk at every answer."""
+
+    def __init__(self, device: str, study: str = STUDY) -> None:
+        self.device = device
+        self.head = empty_head(device, study)
+        self.events = []
+
     def do(self, session: Session, payload) -> None:
-        session.apply(self.store.append(KIND_OF[type(payload)], session.reader_id, payload).result())
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        event = make_event(self.head, now, session.reader_id, KIND_OF[type(payload)], canonical_json(payload))
+        self.head = head_of(event)
+        self.events.append(event)
+        session.apply(event)
 
     def read_all(self, session: Session, score=lambda case_id, mode: 80.0, now=None) -> None:
         """Start, and answer until there is nothing more to answer now."""
