@@ -182,7 +182,7 @@ def analyse(table: ScoreTable, algorithm: str | None = None) -> Analysis:
     )
     crossed, u_statistics = _multi_reader(grid, people, sentences)
     against = _against_algorithm(grid, algorithm, people, sentences)
-    pairs, left_out = _pairs(grid)
+    pairs, left_out = _pairs(grid, algorithm)
     if left_out:
         sentences.append(f"{left_out} more comparisons of two are not listed; name two readers in a file of their own.")
     return Analysis(
@@ -245,7 +245,7 @@ def _peoples_modes(grid: _Grid, people: list[int]) -> list[int]:
 
 
 def _design(grid: _Grid, people: list[int]) -> Design:
-    scored = np.isfinite(grid.scores[np.ix_(_peoples_modes(grid, people), people)])
+    scored: npt.NDArray[np.bool_] = np.asarray(np.isfinite(grid.scores[np.ix_(_peoples_modes(grid, people), people)]))
     if scored.all():
         return Design.ONE_MODE if scored.shape[0] <= 1 else Design.CROSSED
     return Design.OTHER_CASES if (scored == scored[:, :1]).all() else Design.INCOMPLETE
@@ -406,18 +406,21 @@ def _against_algorithm(
         return None
 
 
-def _pairs(grid: _Grid) -> tuple[tuple[PairResult, ...], int]:
-    """(comparisons, how many more there are): each reader's modes against each other, and each mode's readers against each other."""
+def _pairs(grid: _Grid, algorithm: str | None) -> tuple[tuple[PairResult, ...], int]:
+    """(comparisons, how many more there are): each reader's modes against each other, each mode's readers against each
+    other, and the algorithm against everybody."""
     slots = [(mode, reader) for mode in range(len(grid.modes)) for reader in range(len(grid.readers))]
+    own = grid.readers.index(algorithm) if algorithm is not None else -1
     wanted = [
         (one, two)
         for one, two in combinations(slots, 2)
-        if (one[0] == two[0] or one[1] == two[1]) and (grid.read[one] & grid.read[two]).any()
+        if (one[0] == two[0] or one[1] == two[1] or own in (one[1], two[1])) and (grid.read[one] & grid.read[two]).any()
     ]
     # Readers of different modes are compared only where each read in one mode: a CNN against a surgeon.
     if not wanted:
         wanted = [(one, two) for one, two in combinations(slots, 2) if (grid.read[one] & grid.read[two]).any()]
-    wanted.sort(key=lambda pair: pair[0][1] != pair[1][1])  # one reader's modes first: they are what a study asks
+    # One reader's modes first, then the algorithm: they are what a study asks.
+    wanted.sort(key=lambda pair: (pair[0][1] != pair[1][1], own not in (pair[0][1], pair[1][1])))
     return tuple(_pair(grid, one, two) for one, two in wanted[:MOST_PAIRS]), max(len(wanted) - MOST_PAIRS, 0)
 
 
