@@ -250,7 +250,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         controller, library, overlay, preferences = self._controller, self._library, self._overlay, self._preferences
-        self.actions_.connect(self._handlers())
+        self.actions_.connect(self.handlers())
         library.cases_changed.connect(self._on_cases_changed)
         library.opening_changed.connect(self._refresh_busy)
         library.open_failed.connect(self._on_open_failed)
@@ -303,7 +303,8 @@ class MainWindow(QMainWindow):
             lambda state: controller.note_away(state is not Qt.ApplicationState.ApplicationActive)
         )
 
-    def _handlers(self) -> dict[str, Callable[..., object]]:
+    def handlers(self) -> dict[str, Callable[..., object]]:
+        """What each action does, by id; those of the form and the canvas do it themselves."""
         main, panes, controller, library, marks = (
             self.panes.main,
             self.panes,
@@ -509,6 +510,7 @@ class MainWindow(QMainWindow):
 
     def _load_answer(self) -> None:
         self.form.load(self._controller.answer)
+        self._undo_stack.clear()  # its steps are about the answer before
         self._refresh_form()
 
     def _on_form_changed(self) -> None:
@@ -532,7 +534,10 @@ class MainWindow(QMainWindow):
         if hip is not None:
             self.form.set_side(hip.region.side)
         self.form.set_state(state, at, mode)
-        self._marks.set_read_only(state in (FormState.SAVING, FormState.LOCKED))
+        locked = state in (FormState.SAVING, FormState.LOCKED)
+        if locked:
+            self._undo_stack.clear()  # an undo must not change what is recorded
+        self._marks.set_read_only(locked)
         self._refresh_actions()
         self._refresh_saved()
 
@@ -698,7 +703,7 @@ class MainWindow(QMainWindow):
         if card is None:
             self._engine_label.setText("No CNN")
         else:
-            self._engine_label.setText(f"{card.title} {card.version}" + (f" · {label}" if label else " · starting"))
+            self._engine_label.setText(f"{card.id} {card.version}" + (f" · {label}" if label else " · starting"))
         clinical = card is not None and card.training_data != "simulated"
         self._banner_text.setText(BANNER_CLINICAL if clinical else BANNER)
         self._fill_advanced()

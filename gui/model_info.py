@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 from inference.model_bundle import Metric, ModelCard
 
-SHOWN_METRICS = ("sensitivity", "specificity", "auc")
+# Where a network was tried on images that had no part in making it; its own calibration cohort comes last.
+SET_WORDS = {"fresh": "hips that it had not seen", "calibration": "hips of its own calibration cohort"}
+OWN_SET = "calibration"
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One set's figures. `sensitivity` and `specificity` are those where the CNN decided, if the card tells them."""
+
+    set: str
+    n: int
+    sensitivity: Metric
+    specificity: Metric
+    indeterminate: Metric | None
+    auc: Metric | None
 
 
 def operating_point_text(card: ModelCard) -> str:
@@ -19,49 +33,60 @@ def operating_point_text(card: ModelCard) -> str:
 
 def tested_text(card: ModelCard) -> str:
     """The figures and what they were measured on; says so when the card has none."""
-    metrics = headline_metrics(card)
-    if not metrics:
+    result = test_result(card)
+    if result is None:
         return "The model card holds no test results."
-    first = metrics[0]
-    figures = ", ".join(_figure(metric) for metric in metrics)
-    return f"Tested on {first.n:,} hips ({first.set}): {figures}."
+    simulated = "simulated " if card.training_data == "simulated" else ""
+    where = simulated + SET_WORDS.get(result.set, f"hips ({result.set})")
+    parts = [f"sensitivity {_figure(result.sensitivity)}", f"specificity {_figure(result.specificity)}"]
+    text = ", ".join(parts)
+    if result.indeterminate is not None:
+        text = f"where it decided, {text}; {100 * result.indeterminate.value:.0f} % indeterminate"
+    if result.auc is not None:
+        text += f"; AUC {_figure(result.auc)}"
+    return f"Tested on {result.n:,} {where}: {text}."
 
 
-def headline_metrics(card: ModelCard) -> list[Metric]:
-    """Sensitivity, specificity and AUC of the hip, all from the same set of images: the first set that has them."""
-    for set_name in dict.fromkeys(metric.set for metric in card.metrics):
-        found = [_named(card.metrics, name, set_name) for name in SHOWN_METRICS]
-        present = [metric for metric in found if metric is not None]
-        if len(present) >= 2:
-            return present
-    return []
+def test_result(card: ModelCard) -> TestResult | None:
+    """Of the set that says most: not the calibration cohort, where there is another."""
+    names = list(dict.fromkeys(metric.set for metric in card.metrics))
+    for name in sorted(names, key=lambda name: name == OWN_SET):
+        found = {metric.name.lower(): metric for metric in card.metrics if metric.set == name}
+        sensitivity = found.get("sensitivity where decided") or found.get("sensitivity")
+        specificity = found.get("specificity where decided") or found.get("specificity")
+        if sensitivity is None or specificity is None:
+            continue
+        indeterminate = found.get("indeterminate") if "sensitivity where decided" in found else None
+        auc = found.get("auc loose") or found.get("auc")
+        n = max(metric.n for metric in (sensitivity, specificity, indeterminate, auc) if metric is not None)
+        return TestResult(name, n, sensitivity, specificity, indeterminate, auc)
+    return None
 
 
 def predictive_values(card: ModelCard, prevalence: float) -> tuple[float, float] | None:
-    """(positive, negative) predictive value at a prevalence, by Bayes' rule; None where the card lacks the figures."""
-    rates = _rates(card)
-    if rates is None:
+    """(positive, negative) predictive value of a decided answer at a prevalence, by Bayes' rule; None without figures.
+
+    Indeterminate answers are no answers: what counts is how often a loose hip is called loose and how often a fixed
+    one is, of all of either kind. Half an event is added to every cell (Haldane 1956, Anscombe 1956), so that no
+    small test set claims certainty.
+    """
+    result = test_result(card)
+    if result is None:
         return None
-    sensitivity, specificity = rates
-    called = sensitivity * prevalence + (1 - specificity) * (1 - prevalence)
-    not_called = (1 - sensitivity) * prevalence + specificity * (1 - prevalence)
-    if called <= 0 or not_called <= 0:
-        return None
-    return sensitivity * prevalence / called, specificity * (1 - prevalence) / not_called
-
-
-def _rates(card: ModelCard) -> tuple[float, float] | None:
-    by_name = {metric.name.lower(): metric.value for metric in headline_metrics(card)}
-    sensitivity = by_name.get("sensitivity", card.operating_point.sensitivity)
-    specificity = by_name.get("specificity", card.operating_point.specificity)
-    return None if sensitivity is None or specificity is None else (sensitivity, specificity)
-
-
-def _named(metrics: Iterable[Metric], name: str, set_name: str) -> Metric | None:
-    return next((metric for metric in metrics if metric.name.lower() == name and metric.set == set_name), None)
+    found = {metric.name.lower(): metric for metric in card.metrics if metric.set == result.set}
+    loose = found.get("sensitivity", result.sensitivity)  # n: all loose hips of the set
+    fixed = found.get("specificity", result.specificity)
+    hits = result.sensitivity.value * result.sensitivity.n
+    misses = result.sensitivity.n - hits
+    clears = result.specificity.value * result.specificity.n
+    alarms = result.specificity.n - clears
+    loose_called = prevalence * (hits + 0.5) / (loose.n + 1)
+    fixed_called = (1 - prevalence) * (alarms + 0.5) / (fixed.n + 1)
+    loose_cleared = prevalence * (misses + 0.5) / (loose.n + 1)
+    fixed_cleared = (1 - prevalence) * (clears + 0.5) / (fixed.n + 1)
+    return loose_called / (loose_called + fixed_called), fixed_cleared / (fixed_cleared + loose_cleared)
 
 
 def _figure(metric: Metric) -> str:
-    name = "AUC" if metric.name.lower() == "auc" else metric.name.lower()
     interval = f" ({metric.ci[0]:.2f}–{metric.ci[1]:.2f})" if metric.ci is not None else ""
-    return f"{name} {metric.value:.2f}{interval}"
+    return f"{metric.value:.2f}{interval}"

@@ -248,6 +248,10 @@ class Program(QObject):
             dialog.destroyed.connect(lambda: self._dialogs.pop(name, None))
         dialog.show()
 
+    def dialog(self, name: str) -> QWidget:
+        """An open one."""
+        return self._dialogs[name]
+
     def _make_settings(self) -> QWidget:
         from gui.views.settings_dialog import SettingsDialog
 

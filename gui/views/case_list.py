@@ -96,28 +96,30 @@ class CaseDelegate(QStyledItemDelegate):
             box = QRect(0, 0, 2 * em, 2 * em)
             box.moveCenter(picture.center())
             painter.drawPixmap(box, icons.pixmap(glyph, 2 * em, now.outline, painter.device().devicePixelRatio()))
-        text_left = picture.right() + em // 2
-        width = rect.right() - text_left - em // 2
-        painter.setPen(QColor(now.text))
-        name = metrics.elidedText(item.label, Qt.TextElideMode.ElideMiddle, width)
-        painter.drawText(QRect(text_left, rect.top() + em // 2, width, em), Qt.AlignmentFlag.AlignVCenter, name)
         icon, word = STATE_LOOKS[item.state]
         color = {CaseState.READ: now.accent, CaseState.DRAFT: now.text, CaseState.ERROR: now.warning}.get(
             item.state, now.muted
         )
-        second = QRect(text_left, rect.top() + em // 2 + round(1.3 * em), width, rect.height() - 2 * em)
-        if icon:
-            painter.drawPixmap(
-                second.left(),
-                second.top(),
-                icons.pixmap(icon, em, color, painter.device().devicePixelRatio()),
-            )
-            second.setLeft(second.left() + em + em // 3)
-        painter.setPen(QColor(color))
-        text = item.error or word
-        flags = Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-        painter.setClipRect(rect)
-        painter.drawText(second, int(flags), text)
+        ratio = painter.device().devicePixelRatio()
+        text_left = picture.right() + em // 2
+        width = rect.right() - text_left - em // 2
+        if width < 4 * em:  # no room for words: the state's icon on the picture
+            if icon:
+                corner = QRect(picture.left(), picture.top(), round(1.4 * em), round(1.4 * em))
+                painter.fillRect(corner, QColor(now.background))
+                painter.drawPixmap(corner, icons.pixmap(icon, round(1.4 * em), color, ratio))
+        else:
+            painter.setPen(QColor(now.text))
+            name = metrics.elidedText(item.label, Qt.TextElideMode.ElideMiddle, width)
+            painter.drawText(QRect(text_left, rect.top() + em // 2, width, em), Qt.AlignmentFlag.AlignVCenter, name)
+            second = QRect(text_left, rect.top() + em // 2 + round(1.3 * em), width, rect.height() - 2 * em)
+            if icon:
+                painter.drawPixmap(second.left(), second.top(), icons.pixmap(icon, em, color, ratio))
+                second.setLeft(second.left() + em + em // 3)
+            painter.setPen(QColor(color))
+            painter.setClipRect(rect)
+            flags = Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+            painter.drawText(second, int(flags), item.error or word)
         if state & QStyle.StateFlag.State_HasFocus and selected:
             painter.setPen(QColor(now.focus))
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
@@ -155,6 +157,11 @@ class CaseListView(QListView):
         library.cases_changed.connect(lambda: self._follow(library.selected))
         self.selectionModel().currentChanged.connect(self._on_current)
         self._following = False
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a thumbnail at least."""
+        em = self.fontMetrics().height()
+        return QSize(round(5.2 * em), 10 * em)
 
     def _follow(self, row: int) -> None:
         self._following = True

@@ -58,9 +58,9 @@ class DiagnosisPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self._build_header())
+        column.addWidget(self._build_agreement())
         column.addWidget(self._build_status())
         column.addWidget(self._build_answer())
-        column.addWidget(self._build_agreement())
         controller.diagnosis_changed.connect(self.refresh)
         controller.mode_changed.connect(self.refresh)
         controller.hips_changed.connect(self._refresh_hips)
@@ -341,11 +341,11 @@ class DiagnosisPanel(QWidget):
             self._model_line.clear()
             return
         engine = ENGINE_NAMES[prediction.engine] if prediction is not None else ""
-        parts = [f"{card.title} {card.version}", engine]
+        parts = [f"{card.id} {card.version}", engine]
         if prediction is not None:
             parts.append(f"{prediction.elapsed_s:.2f} s")
         self._model_line.setText(" · ".join(part for part in parts if part))
-        self._model_line.setToolTip(f"{self._model_line.text()}\n{self._engine_label}".strip())
+        self._model_line.setToolTip(f"{card.title} {card.version}\n{self._engine_label}".strip())
 
     def _refresh_hips(self) -> None:
         hips = self._controller.hips

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from gui import icons
 from gui.overlay import OverlayMode, OverlayState
@@ -19,9 +19,12 @@ class MapBar(QFrame):
         super().__init__(parent)
         self._controller = controller
         self._overlay = overlay
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 5, 10, 5)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(10, 5, 10, 5)
+        column.setSpacing(2)
+        row = QHBoxLayout()
         row.setSpacing(10)
+        column.addLayout(row)
         self._switch = QToolButton()
         self._switch.setCheckable(True)
         self._switch.setText("Model attention")
@@ -44,11 +47,12 @@ class MapBar(QFrame):
         self._contour.setToolTip("Lines at the threshold instead of colours")
         self._contour.toggled.connect(overlay.set_contour)
         controls.addWidget(self._contour)
-        row.addWidget(self._controls)
+        row.addWidget(self._controls, 1)
+        row.addStretch(1)
         self._note = QLabel()
         self._note.setProperty("role", "small")
         self._note.setWordWrap(True)
-        row.addWidget(self._note, 1)
+        column.addWidget(self._note)
         overlay.changed.connect(self.refresh)
         controller.diagnosis_changed.connect(self.refresh)
         controller.mode_changed.connect(self.refresh)
@@ -83,10 +87,10 @@ class MapBar(QFrame):
         slider.setRange(0, 100)
         slider.setSingleStep(5)
         slider.setPageStep(10)
-        slider.setFixedWidth(7 * self.fontMetrics().height())
+        slider.setMinimumWidth(3 * self.fontMetrics().height())
         slider.setAccessibleName(f"{name} of the model's attention")
         slider.setToolTip(tip)
         label.setBuddy(slider)
         row.addWidget(label)
-        row.addWidget(slider)
+        row.addWidget(slider, 1)
         return slider

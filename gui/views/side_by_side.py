@@ -25,6 +25,7 @@ class PaneHeader(QFrame):
     def __init__(self, title: str, icon: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title = title
+        self.setMinimumWidth(1)  # the panes are equally wide, whatever their headers say
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 5, 10, 5)
         name_icon = QLabel()

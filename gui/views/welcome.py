@@ -80,6 +80,7 @@ class WelcomeView(QScrollArea):
         super().__init__(parent)
         self._samples = samples
         self._tiles: list[QToolButton] = []
+        self._loading = 0
         self.setWidgetResizable(True)
         content = QWidget()
         self.setWidget(content)
@@ -140,7 +141,18 @@ class WelcomeView(QScrollArea):
     def load_thumbnails(self, request: Callable[[Path], Job]) -> None:
         """Draw the tiles' pictures, in a worker."""
         for tile, sample in zip(self._tiles, self._samples, strict=True):
-            request(sample.path).done.connect(lambda pixels, tile=tile: _set_picture(tile, pixels))
+            job = request(sample.path)
+            self._loading += 1
+            job.done.connect(lambda pixels, tile=tile: _set_picture(tile, pixels))
+            job.ended.connect(self._on_thumbnail_ended)
+
+    @property
+    def thumbnails_loaded(self) -> bool:
+        """Every tile has its picture, or none can be had."""
+        return self._loading == 0
+
+    def _on_thumbnail_ended(self) -> None:
+        self._loading -= 1
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -178,17 +178,24 @@ def card(**fields) -> ModelCard:
 
 METRICS = (
     Metric(name="patch accuracy", value=0.5, n=9, set="patches"),
-    Metric(name="sensitivity", value=0.9, n=800, set="simulated, held out", ci=(0.87, 0.93)),
-    Metric(name="specificity", value=0.8, n=800, set="simulated, held out", ci=(0.77, 0.83)),
-    Metric(name="sensitivity", value=0.6, n=100, set="shifted"),
-    Metric(name="specificity", value=0.6, n=100, set="shifted"),
+    Metric(name="sensitivity", value=0.99, n=40, set="calibration"),
+    Metric(name="specificity", value=0.99, n=40, set="calibration"),
+    Metric(name="sensitivity", value=0.6, n=50, set="fresh"),
+    Metric(name="specificity", value=0.45, n=60, set="fresh"),
+    Metric(name="sensitivity where decided", value=0.9, n=30, set="fresh", ci=(0.74, 0.97)),
+    Metric(name="specificity where decided", value=0.95, n=40, set="fresh", ci=(0.83, 0.99)),
+    Metric(name="indeterminate", value=0.36, n=110, set="fresh"),
+    Metric(name="AUC loose", value=0.94, n=110, set="fresh", ci=(0.9, 0.98)),
 )
 
 
 def test_the_card_in_words_says_what_was_tested_on_what():
-    text = model_info.tested_text(card(metrics=METRICS))
-    assert (
-        text == "Tested on 800 hips (simulated, held out): sensitivity 0.90 (0.87–0.93), specificity 0.80 (0.77–0.83)."
+    assert model_info.tested_text(card(metrics=METRICS)) == (
+        "Tested on 110 simulated hips that it had not seen: where it decided, sensitivity 0.90 (0.74–0.97), "
+        "specificity 0.95 (0.83–0.99); 36 % indeterminate; AUC 0.94 (0.90–0.98)."
+    )
+    assert model_info.tested_text(card(metrics=METRICS[:3])) == (
+        "Tested on 40 simulated hips of its own calibration cohort: sensitivity 0.99, specificity 0.99."
     )
     assert model_info.operating_point_text(card()) == "Called loose from 42 (chosen on the calibration set, n = 300)."
     assert "no test results" in model_info.tested_text(card())
@@ -196,9 +203,16 @@ def test_the_card_in_words_says_what_was_tested_on_what():
 
 def test_predictive_values_follow_bayes():
     positive, negative = model_info.predictive_values(card(metrics=METRICS), 0.1)
-    assert positive == pytest.approx(0.09 / (0.09 + 0.18))
-    assert negative == pytest.approx(0.72 / (0.72 + 0.01))
+    loose, alarm = 0.1 * 27.5 / 51, 0.9 * 2.5 / 61
+    assert positive == pytest.approx(loose / (loose + alarm))
+    cleared, missed = 0.9 * 38.5 / 61, 0.1 * 3.5 / 51
+    assert negative == pytest.approx(cleared / (cleared + missed))
     assert model_info.predictive_values(card(), 0.1) is None
+
+
+def test_a_small_perfect_test_claims_no_certainty():
+    perfect = tuple(Metric(name=name, value=1.0, n=20, set="fresh") for name in ("sensitivity", "specificity"))
+    assert all(0.5 < value < 0.99 for value in model_info.predictive_values(card(metrics=perfect), 0.5))
 
 
 def test_no_two_actions_share_a_key():
