@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from study import commands
+from study.events import EventKind, ReadingSubmitted
+from study.exchange import read_scores
+from study.model import Call, CaseKey, Reader, ReaderKind, Reading, ReadingMode, ViewingRecord
+from study.store import StudyStore
+
+SCORES = "reader,mode,case,truth,score,call\n" + "".join(
+    f"{reader},{mode},c{case},{case % 2},{(case * (7 + len(reader)) + 11 * (mode == 'aided')) % 40 + 30 * (case % 2)},{case % 2}\n"
+    for reader in ("ann", "bo", "carla")
+    for mode in ("unaided", "aided")
+    for case in range(12)
+)
+
+
+def run(*given: object) -> int:
+    parser = argparse.ArgumentParser()
+    commands.add_parsers(parser.add_subparsers(dest="command", required=True))
+    return commands.run(parser.parse_args([str(part) for part in given]), "9.9")
+
+
+@pytest.fixture
+def scores(tmp_path) -> Path:
+    path = tmp_path / "scores.csv"
+    path.write_text(SCORES)
+    return path
+
+
+@pytest.fixture
+def record(tmp_path) -> Path:
+    """A record of two readers and a CNN on eight hips."""
+    path = tmp_path / "record.sqlite"
+    with StudyStore(path, "9.9") as store:
+        for reader, kind in (("ann", ReaderKind.HUMAN), ("bo", ReaderKind.HUMAN), ("cnn-1", ReaderKind.ALGORITHM)):
+            for case in range(8):
+                loose = (case % 2 == 0) != (case == len(reader))
+                reading = Reading(
+                    id=f"{reader}-{case}",
+                    case=CaseKey(f"{case:02}" * 32, 0, (0.0, 0.0, 10.0, 10.0), "R"),
+                    reader=Reader(reader, kind),
+                    mode=ReadingMode.ALGORITHM if kind is ReaderKind.ALGORITHM else ReadingMode.ANSWER_FIRST,
+                    call=Call.LOOSE if loose else Call.NOT_LOOSE,
+                    score=60.0 + case if loose else 20.0 + case,
+                    viewing=ViewingRecord(active_s=10.0 + case),
+                )
+                store.append(EventKind.READING, reader, ReadingSubmitted(reading)).result()
+    return path
+
+
+def test_analyse_writes_all_that_was_asked_for(scores, tmp_path, capsys):
+    out = [tmp_path / name for name in ("a.json", "a.html", "plots")]
+    assert run("analyse", scores, "--json", out[0], "--html", out[1], "--plots", out[2], "--margin", "0.1") == 0
+    said = capsys.readouterr().out
+    assert "3 readers, 2 modes, 12 cases: 6 loose, 6 not loose" in said
+    document = json.loads(out[0].read_text("utf-8"))
+    assert document["versions"]["Lucency"] == "9.9"
+    assert document["non_inferiority"]
+    assert document["input"]["sha256"] in out[1].read_text("utf-8")
+    assert (out[2] / "roc.svg").exists()
+
+
+def test_a_protocol_is_followed_and_hashed(scores, tmp_path, capsys):
+    protocol = tmp_path / "protocol.json"
+    protocol.write_text('{"endpoint": "AUC", "method": "U-statistics", "margin": 0.05}')
+    assert run("analyse", scores, "--protocol", protocol, "--json", tmp_path / "a.json") == 0
+    assert "Pre-registered: AUC, U-statistics" in capsys.readouterr().out
+    document = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert len(document["preregistration"]["sha256"]) == 64
+    assert document["multi_reader_tests"][0]["status"] == "pre-registered"
+    protocol.write_text('{"endpoint": "luck", "method": "U-statistics"}')
+    assert run("analyse", scores, "--protocol", protocol) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("reader,mode,case,truth,score\na,m,1,1,nine\n", "row 2"),
+        ("reader,mode,case,truth,score\na,m,1,,9\n", "known truth"),
+        ("", "empty"),
+        ("hello", "column"),
+    ],
+)
+def test_errors_are_one_sentence(tmp_path, capsys, text, said):
+    path = tmp_path / "scores.csv"
+    path.write_text(text)
+    assert run("analyse", path) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_files_that_are_not_there(tmp_path, scores, capsys):
+    for given in (
+        ("analyse", tmp_path / "none.csv"),
+        ("verify", tmp_path / "none.sqlite"),
+        ("verify", scores),
+        ("analyse", scores, "--html", tmp_path / "no" / "folder" / "a.html"),
+        ("analyse", scores, "--algorithm", "Deep Thought"),
+        ("analyse", scores, "--truth", tmp_path / "none.csv"),
+        ("export", scores, tmp_path / "a.docx"),
+        ("analyse", tmp_path),
+    ):
+        assert run(*given) == 2, given
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert "Traceback" not in error
+
+
+def test_a_record_is_analysed_with_its_truth(record, tmp_path, capsys):
+    assert run("analyse", record) == 2
+    assert "--truth" in capsys.readouterr().err
+    assert run("export", record, tmp_path / "readings.csv") == 0
+    cases = read_scores(tmp_path / "readings.csv").cases
+    truth = tmp_path / "truth.csv"
+    truth.write_text(
+        "case,truth\n" + "".join(f"{case},{'loose' if n % 2 == 0 else 'fixed'}\n" for n, case in enumerate(cases))
+    )
+    assert run("analyse", record, "--truth", truth, "--json", tmp_path / "a.json") == 0
+    document = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert document["algorithm"] == "cnn-1"
+    assert document["case_flow"]["loose"] == document["case_flow"]["not_loose"] == 4
+    assert document["record_heads"]
+    assert any(test["method"] == "one algorithm against readers" for test in document["multi_reader_tests"])
+    truth.write_text("case,truth\nx,perhaps\n")
+    assert run("analyse", record, "--truth", truth) == 2
+    assert "row 2" in capsys.readouterr().err
+
+
+def test_verify_names_the_place(record, tmp_path, capsys):
+    head = record.with_name("record.head.json")
+    kept = head.rename(tmp_path / "kept.json")
+    assert run("verify", record) == 0
+    assert "24 events in 1 chain, all sound" in capsys.readouterr().out
+    assert run("verify", record, "--head", kept) == 0
+    import sqlite3
+
+    with sqlite3.connect(record) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("DELETE FROM event WHERE seq = 24")
+    connection.close()
+    capsys.readouterr()
+    assert run("verify", record, "--head", kept) == 1
+    assert "cut_off" in capsys.readouterr().out
+
+
+def test_exports_are_read_back_and_give_the_same_numbers(scores, tmp_path):
+    assert run("export", scores, tmp_path / "b.imrmc") == 0
+    for name, source in (("a", scores), ("b", tmp_path / "b.imrmc")):
+        assert run("analyse", source, "--json", tmp_path / f"{name}.json") == 0
+    one, two = (json.loads((tmp_path / f"{name}.json").read_text("utf-8")) for name in "ab")
+    of_auc = [[t for t in d["multi_reader_tests"] if t["endpoint"] == "AUC"] for d in (one, two)]
+    assert of_auc[0] == of_auc[1]
