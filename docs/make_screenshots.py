@@ -5,6 +5,8 @@ Every picture shows the samples that come with the program, read by the bundled 
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import sys
 import tempfile
@@ -101,9 +103,8 @@ def main() -> int:
         window.form.edit(
             "zones", findings=(ZoneFinding("1", lucency=True, width_mm=2.5), ZoneFinding("7", lucency=True))
         )
-        region = controller.hips[0].region
-        line = [(region.x + fx * region.width, region.y + fy * region.height) for fx, fy in LINE]
-        program.marks.add(new_annotation(AnnotationKind.LUCENT_LINE, line, width_px=10.0))
+        line = lateral_line(program.places.samples / "loose-cementless.truth.json")
+        program.marks.add(new_annotation(AnnotationKind.LUCENT_LINE, line, width_px=14.0))
         window.form.submit()
         until(lambda: controller.pending == 0)
         window.actions_["side_by_side"].setChecked(True)
@@ -121,8 +122,14 @@ def main() -> int:
     return 0
 
 
-# Along the lateral border of a stem, in shares of the hip region.
-LINE = ((0.36, 0.36), (0.37, 0.45), (0.385, 0.55), (0.40, 0.64))
+def lateral_line(truth: Path) -> list[tuple[float, float]]:
+    """Where a reader would draw the line along the lateral border of the stem, in image pixels."""
+    landmarks = json.loads(truth.read_text("utf-8"))["hips"][0]["landmarks_px"]
+    (top_x, top_y), (tip_x, tip_y) = landmarks["shoulder"], landmarks["stem_tip"]
+    lateral = math.copysign(0.42 * landmarks["head_radius_px"], top_x - landmarks["head_center"][0])
+    shares = (0.2, 0.35, 0.5, 0.65, 0.8, 0.92)
+    return [(top_x + t * (tip_x - top_x) + lateral, top_y + t * (tip_y - top_y)) for t in shares]
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -185,9 +185,10 @@ class ReadingController(QObject):
     @property
     def may_show_cnn(self) -> bool:
         """False in answer-first mode until this hip's answer is recorded; True once it was seen anyway."""
-        return self._may_show(self.hip)
+        return self.may_show(self.hip)
 
-    def _may_show(self, hip: Hip | None) -> bool:
+    def may_show(self, hip: Hip | None) -> bool:
+        """Whether anything may be said of what the CNN thinks of this hip."""
         if self._mode is not ReadingMode.ANSWER_FIRST:
             return True
         return hip is not None and (hip.recorded is not None or hip.cnn_seen)
@@ -213,12 +214,12 @@ class ReadingController(QObject):
     def prediction(self) -> Prediction | None:
         """Of the current hip, and only when it may be shown."""
         hip = self.hip
-        return hip.prediction if hip is not None and self._may_show(hip) else None
+        return hip.prediction if hip is not None and self.may_show(hip) else None
 
     @property
     def visible_predictions(self) -> list[Prediction]:
         """Of every hip whose CNN answer may be shown."""
-        return [hip.prediction for hip in self._hips if hip.prediction is not None and self._may_show(hip)]
+        return [hip.prediction for hip in self._hips if hip.prediction is not None and self.may_show(hip)]
 
     @property
     def visible_maps(self) -> list[SaliencyMap]:
@@ -226,7 +227,7 @@ class ReadingController(QObject):
         maps = [
             hip.other_map or (hip.prediction.saliency if hip.prediction is not None else None)
             for hip in self._hips
-            if self._may_show(hip)
+            if self.may_show(hip)
         ]
         return [saliency for saliency in maps if saliency is not None]
 
@@ -424,7 +425,7 @@ class ReadingController(QObject):
         assert radiograph is not None
         answer = hip.answer
         # Only what was on screen: an answer-first answer was given without the CNN, whatever has arrived since.
-        seen = hip.prediction if hip.cnn_seen and self._may_show(hip) else None
+        seen = hip.prediction if hip.cnn_seen and self.may_show(hip) else None
         spacing_mm, spacing_source = self._spacing
         return Reading(
             id=uuid.uuid4().hex,
@@ -529,7 +530,7 @@ class ReadingController(QObject):
 
     def note_overlay(self, visible: bool) -> None:
         for hip in self._hips:
-            hip.viewing.set_overlay_visible(visible and self._may_show(hip))
+            hip.viewing.set_overlay_visible(visible and self.may_show(hip))
 
     def note_zoom(self, zoom: float) -> None:
         if self.hip is not None:
@@ -821,7 +822,7 @@ class ReadingController(QObject):
 
     def _announce_diagnosis(self) -> None:
         hip = self.hip
-        if hip is not None and hip.prediction is not None and self._may_show(hip) and not hip.cnn_seen:
+        if hip is not None and hip.prediction is not None and self.may_show(hip) and not hip.cnn_seen:
             hip.cnn_seen = True
             self._autosave.touch()
         self.diagnosis_changed.emit()

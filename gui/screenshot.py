@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication
 from gui import theme
 from gui.cases import CaseState, DiagnosisState
 from gui.program import Program
-from gui.views.diagnosis_panel import hip_name
+from gui.views.diagnosis_panel import HIDDEN_TEXT, hip_name
 
 SIZE = (1440, 900)
 POLL_MS = 50
@@ -91,6 +91,9 @@ class Screenshot(QObject):
         for index, hip in enumerate(controller.hips):
             prediction = hip.prediction
             where = f"{shown.label if shown else ''}, {hip_name(hip.region.side, index).lower()}"
+            if not controller.may_show(hip):
+                lines.append(f"{where}: {HIDDEN_TEXT}")
+                continue
             if prediction is None:
                 failure = hip.failure[0] if hip.failure else "the CNN has not read it"
                 lines.append(f"{where}: {failure}")

@@ -342,10 +342,12 @@ class DiagnosisPanel(QWidget):
             return
         engine = ENGINE_NAMES[prediction.engine] if prediction is not None else ""
         parts = [f"{card.id} {card.version}", engine]
-        if prediction is not None:
+        if prediction is not None and prediction.elapsed_s >= 0.005:
             parts.append(f"{prediction.elapsed_s:.2f} s")
-        self._model_line.setText(" · ".join(part for part in parts if part))
+        # The buttons of two hips need the room; the tip says the same.
+        self._model_line.setText("" if len(self._controller.hips) > 1 else " · ".join(filter(None, parts)))
         self._model_line.setToolTip(f"{card.title} {card.version}\n{self._engine_label}".strip())
+        self._card_button.setToolTip(f"{card.title} {card.version}: what it learnt from, and how it was tested")
 
     def _refresh_hips(self) -> None:
         hips = self._controller.hips
@@ -364,6 +366,7 @@ class DiagnosisPanel(QWidget):
         current = self._hip_buttons.button(self._controller.current)
         if current is not None:
             current.setChecked(True)
+        self._refresh_provenance()
 
     def _on_prevalence(self, percent: float) -> None:
         self._preferences.local_prevalence = None if percent == 0 else percent / 100

@@ -13,7 +13,7 @@ from gui.cases import DiagnosisState
 from gui.overlay import OverlayState
 from gui.reading import ReadingController
 from gui.tools import Tool
-from gui.views.diagnosis_panel import HIDDEN_TEXT, agreement_lines, hip_name
+from gui.views.diagnosis_panel import HIDDEN_TEXT, hip_name
 from gui.views.radiograph_view import RadiographView
 from imaging.geometry import HipRegion
 from imaging.radiograph import SpacingSource, Window
@@ -98,11 +98,6 @@ class ReadingPanes(QWidget):
         self.cnn: RadiographView | None = None
         self._cnn_pane: QWidget | None = None
         self._cnn_header = PaneHeader("CNN", "cnn")
-        self._agreement = QLabel()
-        self._agreement.setWordWrap(True)
-        self._agreement.setContentsMargins(10, 5, 10, 5)
-        self._agreement.hide()
-        column.addWidget(self._agreement)
         self._wire(self.main)
         self.main.set_annotations(marks)
         self.main.set_overlay(overlay)
@@ -232,7 +227,6 @@ class ReadingPanes(QWidget):
         """Both answers, as far as they may be shown."""
         hip = self._controller.hip
         if not self.side_by_side or hip is None:
-            self._agreement.hide()
             self._reader_header.show_note("")
             self._cnn_header.show_note("")
             return
@@ -256,10 +250,6 @@ class ReadingPanes(QWidget):
                     DiagnosisState.CANCELLED: "Cancelled",
                 }.get(self._controller.diagnosis_state, "")
             )
-        agreement = self._controller.agreement
-        self._agreement.setVisible(agreement is not None)
-        if agreement is not None:
-            self._agreement.setText("  ".join(agreement_lines(agreement)))
 
 
 def _pane(header: QWidget, view: QWidget) -> QWidget:

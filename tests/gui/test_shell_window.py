@@ -152,7 +152,7 @@ def test_side_by_side_shows_marks_left_and_the_map_right(desk):
     assert "Not loose 20 · not recorded yet" in text
     assert "Loose 87" in text
     desk.window.form.submit()
-    assert "Different calls" in seen(desk.window.panes)
+    assert "Different calls" in seen(desk.window.diagnosis)
     desk.window.actions_["side_by_side"].trigger()
     assert main.map_state.value == "present"
     assert not desk.overlay.visible, "as it was before"
