@@ -255,7 +255,7 @@ def _lone_reader(grid: _Grid) -> tuple[str, str] | None:
     """(reader, mode) where one reader stands alone in a mode of its own and at least two others in the only other one."""
     if len(grid.modes) != 2:
         return None
-    here = grid.read.any(axis=2)  # (modes, readers)
+    here = np.asarray(grid.read.any(axis=2))  # (modes, readers)
     for mode, other in ((0, 1), (1, 0)):
         alone = np.flatnonzero(here[mode])
         if alone.size == 1 and not here[other, alone[0]] and here[other].sum() >= 2:
