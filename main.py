@@ -15,6 +15,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from imaging.sources import Source
+    from imaging.worker import SupervisedWorker
 
 ROOT = Path(getattr(sys, "_MEIPASS", Path(__file__).resolve().parent))
 COMMANDS = ("predict",)
@@ -56,11 +63,12 @@ def _run_window(options: argparse.Namespace) -> int:
         print(f"There is no display: reading offscreen and saving the window as {picture}.")
     if picture is not None:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    # The decoder's process starts while this one imports Qt.
+    # The decoder's process starts, and reads the first radiograph, while this one imports Qt.
     from imaging.worker import decode_worker
 
     decoder = decode_worker()
     decoder.warm_up()
+    begun = _begin_reading(decoder, options)
     from gui.start import run
 
     return run(
@@ -70,7 +78,20 @@ def _run_window(options: argparse.Namespace) -> int:
         picture=picture,
         data_folder=options.data,
         decoder=decoder,
+        begun=begun,
     )
+
+
+def _begin_reading(decoder: SupervisedWorker, options: argparse.Namespace) -> dict[Source, Future[Any]]:
+    from gui.samples import find_samples
+    from imaging.reader import read_radiograph
+    from imaging.sources import Source
+
+    if options.sample:
+        first = next((sample.path for sample in find_samples(ROOT / "resources" / "samples")), None)
+    else:
+        first = next((path for path in options.files[:1] if path.is_file()), None)
+    return {} if first is None else {Source(first): decoder.submit(read_radiograph, Source(first), 0)}
 
 
 def _has_no_display() -> bool:

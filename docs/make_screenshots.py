@@ -30,7 +30,7 @@ def main() -> int:
     from gui.cases import DiagnosisState
     from gui.preferences import Preferences
     from gui.program import Places, Program, make_application
-    from gui.views.welcome import find_samples
+    from gui.samples import find_samples
     from study.model import AnnotationKind, Call, ReadingMode, ZoneFinding
 
     PICTURES.mkdir(exist_ok=True)

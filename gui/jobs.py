@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,9 +122,12 @@ class Jobs(QObject):
         make_background: Callable[[], SupervisedWorker],
         engine: SupervisedWorker | None,
         parent: QObject | None = None,
+        *,
+        begun: Mapping[Source, Future[Any]] | None = None,
     ) -> None:
-        """`engine` is None where no network could be found."""
+        """`engine` is None where no network could be found. `begun`: radiographs that `decoder` reads already."""
         super().__init__(parent)
+        self._begun = dict(begun or {})
         self._decoder = decoder
         self._make_background = make_background
         self._background: SupervisedWorker | None = None
@@ -157,7 +160,11 @@ class Jobs(QObject):
         )
 
     def decode(self, source: Source, frame: int = 0) -> Job:
-        return self._submit(f"Opening {source.label}", self._decoder, read_radiograph, source, frame)
+        title = f"Opening {source.label}"
+        begun = self._begun.pop(source, None)
+        if begun is not None and frame == 0:
+            return self._watch(title, begun, self._decoder)
+        return self._submit(title, self._decoder, read_radiograph, source, frame)
 
     def prefetch(self, source: Source) -> Job:
         return self._submit(
@@ -225,6 +232,17 @@ class Jobs(QObject):
     ) -> Job:
         """`urgent`: before whatever waits for the same worker."""
         future = worker.submit(task, *args, time_limit_s=limit_s, urgent=urgent)
+        return self._watch(title, future, worker, foreground=foreground, urgent=urgent)
+
+    def _watch(
+        self,
+        title: str,
+        future: Future[Any],
+        worker: SupervisedWorker,
+        *,
+        foreground: bool = True,
+        urgent: bool = False,
+    ) -> Job:
         job = Job(title, future, worker, self, impatient=worker is self._decoder, foreground=foreground)
         mine = [index for index, other in enumerate(self._running) if other._worker is worker]
         self._running.insert(mine[0] + 1 if urgent and mine else len(self._running), job)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 KEPT_IMAGES = 3  # decoded radiographs kept for going back and forth ...
 KEPT_BYTES = 128 * 2**20  # ... within this much memory
 THUMBNAIL_PX = 160
+WORK_AHEAD_AFTER_MS = 500  # the case that was clicked, and the CNN on it, come first
 
 
 class CaseLibrary(QObject):
@@ -46,6 +47,17 @@ class CaseLibrary(QObject):
         self._prefetching: Job | None = None
         self._thumbnail_job: Job | None = None
         self._images: OrderedDict[tuple[Source, int], Radiograph] = OrderedDict()
+        self._rest = QTimer(self, singleShot=True, interval=WORK_AHEAD_AFTER_MS)
+        self._rest.timeout.connect(self._work_ahead)
+
+    def _work_ahead(self) -> None:
+        """When the reader has settled on a case: the next one is decoded, thumbnails are drawn."""
+        if self._opening is not None:
+            self._rest.start()
+            return
+        self._prefetch_next()
+        if len(self._cases) > 1:
+            self._next_thumbnail()
 
     @property
     def cases(self) -> Sequence[CaseItem]:
@@ -88,7 +100,7 @@ class CaseLibrary(QObject):
         if first is not None and open_first:
             self.open(first, frame)
         if len(self._cases) > 1:
-            self._next_thumbnail()
+            self._rest.start()
 
     def clear(self) -> None:
         for job in (self._opening, self._thumbnail_job, self._prefetching):
@@ -167,7 +179,7 @@ class CaseLibrary(QObject):
         if item.thumbnail is None:
             step = max(1, max(radiograph.shape) // THUMBNAIL_PX)
             self._on_thumbnail(item, apply_window(radiograph.pixels[::step, ::step], radiograph.windows[0]))
-        self._prefetch_next()
+        self._rest.start()
 
     def _on_failed(self, job: Job, item: CaseItem, sentence: str, details: str) -> None:
         item.state, item.error = CaseState.ERROR, sentence

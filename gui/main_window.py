@@ -49,6 +49,7 @@ from gui.library import CaseLibrary
 from gui.overlay import OverlayMode, OverlayState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
+from gui.samples import Sample
 from gui.tools import Tool
 from gui.views.case_list import CaseListView
 from gui.views.diagnosis_panel import DiagnosisPanel
@@ -56,7 +57,7 @@ from gui.views.map_bar import MapBar
 from gui.views.notice_bar import NoticeBar
 from gui.views.reading_form import FormState, ReadingForm
 from gui.views.side_by_side import ReadingPanes
-from gui.views.welcome import Sample, WelcomeView
+from gui.views.welcome import WelcomeView
 from imaging.geometry import GeometryError, HipRegion, calibrate_from_head
 from imaging.radiograph import SpacingSource, Window
 from inference.model_bundle import ModelCard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,8 @@ from gui.main_window import MainWindow
 from gui.overlay import OverlayState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
+from gui.samples import find_samples
 from gui.version import app_version
-from gui.views.welcome import find_samples
 from imaging.sources import Source
 from imaging.worker import SupervisedWorker, decode_worker
 from inference import worker as inference_worker
@@ -69,6 +69,7 @@ class Program(QObject):
         preferences: Preferences,
         *,
         decoder: SupervisedWorker | None = None,
+        begun: Mapping[Source, Future[Any]] | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -80,7 +81,7 @@ class Program(QObject):
         self.engine: inference_worker.EngineDescription | None = None
         self._folder = self._choose_bundle()
         engine = self._make_engine()
-        self.jobs = Jobs(decoder if decoder is not None else decode_worker(), decode_worker, engine, self)
+        self.jobs = Jobs(decoder if decoder is not None else decode_worker(), decode_worker, engine, self, begun=begun)
         self.library = CaseLibrary(self.jobs, self)
         self.undo_stack = QUndoStack(self)
         self.marks = AnnotationModel(self.undo_stack, self)

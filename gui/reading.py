@@ -231,6 +231,11 @@ class ReadingController(QObject):
         ]
         return [saliency for saliency in maps if saliency is not None]
 
+    @property
+    def shows_own_maps(self) -> bool:
+        """True unless an advanced method's map stands in the place of the score's own."""
+        return all(hip.other_map is None for hip in self._hips)
+
     def show_other_map(self, hip: Hip, saliency: SaliencyMap | None) -> None:
         """A map of an advanced method in the place of the score's own; None brings that back."""
         if hip in self._hips:

@@ -10,8 +10,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QTimer
 
@@ -19,6 +21,7 @@ from gui import theme
 from gui.errors import Excepthook, ScrubbingFormatter, start_crash_log
 from gui.preferences import Preferences
 from gui.program import LOG_FILE, Places, Program, make_application
+from imaging.sources import Source
 from imaging.worker import SupervisedWorker
 
 LOG_BYTES, LOG_FILES = 1_000_000, 4
@@ -33,15 +36,19 @@ def run(
     picture: Path | None,
     data_folder: Path | None,
     decoder: SupervisedWorker,
+    begun: Mapping[Source, Future[Any]],
 ) -> int:
-    """Open the window and stay until it is closed; with `picture`, save it once the diagnosis is there and return."""
+    """Open the window and stay until it is closed; with `picture`, save it once the diagnosis is there and return.
+
+    `begun`: what `decoder` reads already.
+    """
     application = make_application(sys.argv[:1])
     preferences = Preferences(data_folder)
     theme.apply_theme(application, preferences)
     logs = preferences.data_folder / "logs"
     start_log(logs)
     crash_note = start_crash_log(logs)
-    program = Program(Places(root), preferences, decoder=decoder)
+    program = Program(Places(root), preferences, decoder=decoder, begun=begun)
     guard = Excepthook(window=lambda: program.window)
     guard.install()
     _note_milestones(program)

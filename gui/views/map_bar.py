@@ -10,6 +10,7 @@ from gui.overlay import OverlayMode, OverlayState
 from gui.reading import ReadingController
 
 WHAT_IT_IS = "what the score came from, not where a lucency is"
+WHAT_ANOTHER_IS = "another method's guess at what the score came from, not where a lucency is"
 
 
 class MapBar(QFrame):
@@ -77,7 +78,8 @@ class MapBar(QFrame):
             self._note.setText("No map: the CNN attended nowhere above its display level.")
             return
         method = shown[0].method
-        self._note.setText(f"{method[:1].upper()}{method[1:]}: {WHAT_IT_IS}.")
+        what = WHAT_IT_IS if self._controller.shows_own_maps else WHAT_ANOTHER_IS
+        self._note.setText(f"{method[:1].upper()}{method[1:]}: {what}.")
         self._note.setToolTip("Such maps are weakest where the finding is thin.")
 
     def _slider(self, row: QHBoxLayout, name: str, tip: str) -> QSlider:

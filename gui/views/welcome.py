@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
@@ -25,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui import icons
+from gui.samples import Sample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,42 +30,7 @@ if TYPE_CHECKING:
 
     from gui.jobs import Job
 
-log = logging.getLogger(__name__)
 TILE_PX = 132
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A simulated radiograph that comes with the program."""
-
-    path: Path
-    name: str  # says nothing about the answer: shown wherever a reader may still have to give one
-    title: str
-    description: str = ""
-
-
-class _Entry(msgspec.Struct):
-    file: str
-    title: str
-    description: str = ""
-
-
-class _Index(msgspec.Struct):
-    samples: list[_Entry]
-
-
-def find_samples(folder: Path) -> list[Sample]:
-    """The samples in `folder`, in the order of its index.json; none where it is missing or damaged."""
-    try:
-        entries = msgspec.json.decode((folder / "index.json").read_bytes(), type=_Index).samples
-    except (OSError, msgspec.DecodeError) as error:
-        log.warning("The samples cannot be listed: %s", type(error).__name__)
-        return []
-    present = [entry for entry in entries if (folder / entry.file).is_file()]
-    return [
-        Sample(folder / entry.file, f"Sample {number}", entry.title, entry.description)
-        for number, entry in enumerate(present, start=1)
-    ]
 
 
 class WelcomeView(QScrollArea):

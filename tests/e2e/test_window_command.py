@@ -65,6 +65,15 @@ def test_without_a_display_it_says_so_and_reads_offscreen(tmp_path):
     assert (tmp_path / "lucency-window.png").exists()
 
 
+@pytest.mark.skipif(not list((ROOT / "resources" / "models").glob("*/model.json")), reason="no network is bundled")
+def test_the_sample_is_diagnosed_by_the_bundled_network(tmp_path):
+    done = run_main("--data", tmp_path / "data", "--sample", "--screenshot", tmp_path / "out.png")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Sample 1, left hip: loose" in done.stdout
+    assert "simulated radiographs" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 LIGHT = """
 import sys
 from pathlib import Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -401,7 +400,9 @@ def test_thumbnails_come_one_at_a_time_and_a_broken_one_stops_nothing(desk, qtbo
     desk.library.add([source(f"{i}.png") for i in range(4)])
     rows = []
     desk.library.case_changed.connect(rows.append)
-    for expected in itertools.chain([0, 1, 2, 3]):
+    desk.jobs.waiting("decode").cancel()
+    for expected in range(4):
+        qtbot.waitUntil(lambda: any(not job.is_over for job in desk.jobs.of("thumbnail")))
         waiting = [job for job in desk.jobs.of("thumbnail") if not job.is_over]
         assert len(waiting) == 1
         job = waiting[0]

@@ -20,10 +20,10 @@ from gui.main_window import MainWindow
 from gui.overlay import OverlayState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
+from gui.samples import Sample, find_samples
 from gui.tools import Tool
 from gui.views.diagnosis_panel import HIDDEN_TEXT
 from gui.views.reading_form import FormState
-from gui.views.welcome import Sample, find_samples
 from imaging.radiograph import Side
 from inference.model_bundle import IndeterminateBand, OperatingPoint
 from inference.prediction import Decision
@@ -236,6 +236,7 @@ def test_advanced_maps_say_why_they_are_missing_and_work_when_there(desk):
     other = prediction(values=np.eye(8)).saliency
     desk.jobs.waiting("advanced").finish(other)
     assert desk.controller.visible_maps == [other]
+    assert "another method" in seen(desk.window)
     desk.window._show_own_map()
     assert desk.controller.visible_maps == [desk.controller.prediction.saliency]
 
