@@ -70,6 +70,7 @@ BANNER_CLINICAL = "For research use only, never for care."
 FILE_FILTER = (
     "Radiographs and archives (*.dcm *.dicom *.png *.jpg *.jpeg *.tif *.tiff *.bmp *.zip DICOMDIR);;All files (*)"
 )
+SAVED_POLL_MS = 250
 SHARE_OF_COLUMN = 0.42  # of the window's height that the diagnosis may claim before it scrolls
 HEAD_DIAMETERS_MM = ("22", "22.2", "26", "28", "32", "36", "40", "44")
 TOOLBAR = (
@@ -246,6 +247,8 @@ class MainWindow(QMainWindow):
             label.setContentsMargins(10, 0, 10, 0)
             bar.addPermanentWidget(label)
         self._saved.setAccessibleName("State of the record")
+        self._saved_timer = QTimer(self, singleShot=True, interval=SAVED_POLL_MS)
+        self._saved_timer.timeout.connect(self._refresh_saved)
 
     # -- connecting -------------------------------------------------------------------------------
 
@@ -296,6 +299,7 @@ class MainWindow(QMainWindow):
         self.welcome.open_folder_asked.connect(self.ask_folder)
         self.welcome.samples_asked.connect(self.open_samples)
         self._marks.selection_changed.connect(self._refresh_mark_actions)
+        self._marks.changed.connect(self._refresh_saved)
         self._undo_stack.canUndoChanged.connect(self.actions_["undo"].setEnabled)
         self._undo_stack.canRedoChanged.connect(self.actions_["redo"].setEnabled)
         application = QApplication.instance()
@@ -517,6 +521,7 @@ class MainWindow(QMainWindow):
     def _on_form_changed(self) -> None:
         self._controller.set_answer(self.form.answer())
         self.panes.refresh_headers()
+        self._refresh_saved()
 
     def _refresh_form(self) -> None:
         hip = self._controller.hip
@@ -550,6 +555,7 @@ class MainWindow(QMainWindow):
             self._advance_after_record = False
 
     def _submit(self) -> None:
+        self._preferences.reader_name = self.form.reader()  # it may just have been typed
         reason = ""
         if self._controller.needs_reason:
             reason, agreed = QInputDialog.getText(
@@ -688,13 +694,15 @@ class MainWindow(QMainWindow):
         self.notice.show_busy(job)
 
     def _refresh_saved(self) -> None:
-        pending = self._controller.pending
-        if pending:
-            self._saved.setText(f"Saving {pending} …")
-        elif self._controller.radiograph is None:
-            self._saved.clear()
+        """What the store has not returned yet, drafts included."""
+        controller = self._controller
+        waiting = controller.pending > 0 or controller.unsaved_since is not None or controller.store_pending > 0
+        if waiting:
+            readings = "" if controller.pending == 0 else f" {controller.pending}"
+            self._saved.setText(f"Saving{readings} …")
+            self._saved_timer.start()
         else:
-            self._saved.setText("All saved")
+            self._saved.setText("All saved" if controller.radiograph is not None else "")
 
     def set_model(self, card: ModelCard | None, engine: EngineDescription | None = None) -> None:
         """The CNN that is in use, as far as it is known; None: none could be loaded."""
@@ -736,10 +744,12 @@ class MainWindow(QMainWindow):
         has_image = controller.radiograph is not None
         for action_id in (
             "fit", "one_to_one", "zoom_in", "zoom_out", "auto_window", "invert", "rotate_right", "rotate_left", "flip",
-            "reset_view", "to_image", "to_form", "save_picture", "overlay", "contour", "side_by_side", "select_all",
+            "reset_view", "to_image", "to_form", "save_picture", "side_by_side", "select_all",
             *(f"tool_{tool.value}" for tool in Tool),
         ):  # fmt: skip
             actions[action_id].setEnabled(has_image)
+        for action_id in ("overlay", "contour"):
+            actions[action_id].setEnabled(has_image and controller.may_show_cnn)
         self._hint.setText(self.panes.main.hint if has_image else "")
         has_cases = bool(self._library.cases)
         for action_id in ("close_cases", "next_case", "previous_case", "next_unread"):

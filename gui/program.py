@@ -117,7 +117,7 @@ class Program(QObject):
         self.window.closed.connect(self.close)
         self.window.welcome.drafts_asked.connect(self.open_drafts)
         preferences.changed.connect(self._on_preference)
-        self._history_read.connect(self.controller.learn_readings)
+        self._history_read.connect(self.controller.learn_history)
         self.controller.record_opened.connect(lambda: QTimer.singleShot(300, self._read_history))
         self.controller.recorded.connect(lambda _reading: self._refresh_record())
 

@@ -61,6 +61,9 @@ class Marks(Protocol):
 class Store(Protocol):
     """study.store.StudyStore, as far as the controller uses it."""
 
+    @property
+    def pending(self) -> int: ...
+
     def open(self) -> Future[None]: ...
 
     def append(self, kind: str, actor: str, payload: Any) -> Future[Any]: ...
@@ -98,7 +101,6 @@ class ReadingController(QObject):
         *,
         reader: Callable[[], Reader],
         app_version: str,
-        earlier_readings: Iterable[Reading] = (),
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -126,7 +128,6 @@ class ReadingController(QObject):
         self._algorithm_recorded: set[str] = set()
         self._loading = False
         self._store_is_open = self._store_has_failed = False
-        self.learn_readings(earlier_readings)
         self._autosave = Autosave(store, self._snapshot, self)
         self._settle = QTimer(self, singleShot=True, interval=REGION_SETTLES_MS)
         self._settle.timeout.connect(self._reassess_moved)
@@ -263,6 +264,11 @@ class ReadingController(QObject):
     @property
     def pending(self) -> int:
         return len(self._pending)
+
+    @property
+    def store_pending(self) -> int:
+        """What the store was handed, drafts included, and has not written yet."""
+        return self._store.pending
 
     @property
     def unsaved_since(self) -> float | None:
@@ -518,6 +524,21 @@ class ReadingController(QObject):
                 self._readings.setdefault((reading.case.image_sha256, reading.case.frame), {})[reading.id] = reading
             else:
                 self._algorithm_recorded.add(f"{reading.case}{reading.model_sha256}")
+
+    def learn_history(self, readings: Iterable[Reading]) -> None:
+        """All earlier readings, once the record was looked through: the case on screen may be among them."""
+        self.learn_readings(readings)
+        own = self._own_readings()
+        untouched = not any(hip.recorded is not None or not hip.answer.is_empty for hip in self._hips)
+        if not own or not self._hips or self._draft is not None or not untouched or self._marks.to_list():
+            return
+        self._load_marks(list({mark.id: mark for reading in own for mark in reading.annotations}.values()))
+        self._attach(own, answers=True)
+        self._take_proposals()
+        self._update_case_state()
+        self.hips_changed.emit()
+        self.answer_replaced.emit()
+        self._reassess_moved()
 
     # -- how the case is looked at ----------------------------------------------------------------
 

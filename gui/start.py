@@ -15,15 +15,17 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, qInstallMessageHandler
 
 from gui import theme
 from gui.errors import Excepthook, ScrubbingFormatter, start_crash_log
 from gui.preferences import Preferences
 from gui.program import LOG_FILE, Places, Program, make_application
+from gui.version import app_version
 from imaging.sources import Source
 from imaging.worker import SupervisedWorker
 
+log = logging.getLogger(__name__)
 LOG_BYTES, LOG_FILES = 1_000_000, 4
 MILESTONES = "LUCENCY_BENCHMARK_MILESTONES"  # benchmarks name a file; what was reached when is appended to it
 
@@ -47,7 +49,9 @@ def run(
     theme.apply_theme(application, preferences)
     logs = preferences.data_folder / "logs"
     start_log(logs)
+    qInstallMessageHandler(lambda _kind, _context, message: log.info("Qt: %s", message))  # not on the terminal
     crash_note = start_crash_log(logs)
+    log.info("Lucency %s starts", app_version(root))
     program = Program(Places(root), preferences, decoder=decoder, begun=begun)
     guard = Excepthook(window=lambda: program.window)
     guard.install()

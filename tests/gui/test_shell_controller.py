@@ -344,6 +344,24 @@ def test_earlier_readings_are_shown_again_to_the_same_reader_only(desk, qtbot):
         assert later.library.cases[0].state is (CaseState.READ if known else CaseState.UNREAD)
 
 
+def test_history_that_comes_late_reaches_the_case_on_screen(desk, qtbot):
+    show(desk, qtbot, predictions=[prediction()])
+    desk.controller.set_answer(LOOSE)
+    reading = desk.controller.submit()
+    later = make_desk()
+    show(later, qtbot, predictions=[prediction()])
+    assert later.controller.hip.recorded is None
+    later.controller.learn_history([reading])
+    assert later.controller.hip.recorded == reading
+    assert later.controller.answer == LOOSE
+    assert later.library.cases[0].state is CaseState.READ
+    busy = make_desk()
+    show(busy, qtbot, predictions=[prediction()])
+    busy.controller.set_answer(FIXED)
+    busy.controller.learn_history([reading])
+    assert busy.controller.answer == FIXED, "what the reader is entering is never replaced"
+
+
 def test_moving_the_region_asks_the_cnn_again_once_it_rests(desk, qtbot):
     show(desk, qtbot, predictions=[prediction()])
     asked = len(desk.jobs.of("assess"))
