@@ -6,7 +6,6 @@ pair of ratings) NotEstimableError says so; the raw agreement is always given be
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,6 +39,8 @@ def cohen_kappa(table: npt.ArrayLike, weights: Weights = "unweighted", level: fl
     expected = counts.sum(axis=0) @ counts.sum(axis=1) / counts.sum() ** 2
     if expected >= 1 - 1e-12:
         raise NotEstimableError("Both used one category only, so agreement beyond chance is not defined.")
+    if min((counts.sum(axis=0) > 0).sum(), (counts.sum(axis=1) > 0).sum()) < 2:
+        raise NotEstimableError("One of the two used one category only, so agreement beyond chance cannot be judged.")
     result = _statsmodels_kappa(counts, wt=None if weights == "unweighted" else weights)
     z = float(stats.norm.ppf((1 + level) / 2))
     kappa, se = float(result.kappa), float(np.sqrt(result.var_kappa))
@@ -53,12 +54,17 @@ def cohen_kappa(table: npt.ArrayLike, weights: Weights = "unweighted", level: fl
 
 
 def counts_by_category(ratings: npt.ArrayLike) -> tuple[FloatArray, list[object]]:
-    """(subjects, raters) with NaN or None for missing -> (subjects, categories) counts and the category labels."""
+    """(subjects, raters) with NaN or None for missing -> (subjects, categories) counts and the category labels.
+
+    Raises NotEstimableError where there is no rating at all.
+    """
     table = np.asarray(ratings, dtype=object)
     missing = np.vectorize(lambda value: value is None or value != value, otypes=[bool])(table)
     categories = sorted(
         {value for value, gone in zip(table.ravel(), missing.ravel(), strict=True) if not gone}, key=_order
     )
+    if not categories:
+        raise NotEstimableError("No rating was given, so agreement cannot be computed.")
     counts = np.stack([((table == category) & ~missing).sum(axis=1) for category in categories], axis=1)
     return counts.astype(np.float64), list(categories)
 
@@ -231,7 +237,10 @@ class IntraclassCorrelation:
 
 
 def intraclass_correlations(ratings: npt.ArrayLike, level: float = 0.95) -> tuple[IntraclassCorrelation, ...]:
-    """(subjects, judges), complete. The six forms of Shrout and Fleiss, Psychol Bull 1979;86:420-428."""
+    """(subjects, judges), complete. The six forms of Shrout and Fleiss, Psychol Bull 1979;86:420-428.
+
+    A form of the mean rating is left out where it is not defined. Raises NotEstimableError.
+    """
     table = np.asarray(ratings, dtype=np.float64)
     n, k = table.shape
     if n < 2 or k < 2:
@@ -245,6 +254,10 @@ def intraclass_correlations(ratings: npt.ArrayLike, level: float = 0.95) -> tupl
     residual = (within * n * (k - 1) - judges * (k - 1)) / ((n - 1) * (k - 1))
     if between == 0 and within == 0:
         raise NotEstimableError("All ratings are equal, so the intraclass correlation is not defined.")
+    if between <= 0:
+        raise NotEstimableError(
+            "All cases have the same mean rating, so the intraclass correlation tells nothing about the readers."
+        )
     if within <= 0 or residual <= 0:
         raise NotEstimableError(
             "The readers agree exactly on every case, so the interval of the correlation has no width."
@@ -274,10 +287,10 @@ def intraclass_correlations(ratings: npt.ArrayLike, level: float = 0.95) -> tupl
     three = (between - residual) / (between + (k - 1) * residual)
     three_ci = from_f(between / residual, (n - 1) * (k - 1))
     forms: list[IntraclassCorrelation] = []
-    averaged: Callable[[float], float] = spearman_brown
     for name, value, ci in (("1", one, one_ci), ("2", two, two_ci), ("3", three, three_ci)):
         forms.append(IntraclassCorrelation(f"ICC({name},1)", float(value), ci))
-        forms.append(
-            IntraclassCorrelation(f"ICC({name},k)", averaged(float(value)), (averaged(ci[0]), averaged(ci[1])))
-        )
+        # The mean of k ratings has a correlation only where that of one lies above -1 / (k - 1).
+        if min(value, *ci) * (k - 1) > -1 + 1e-9:
+            averaged = tuple(spearman_brown(float(single)) for single in (value, *ci))
+            forms.append(IntraclassCorrelation(f"ICC({name},k)", averaged[0], (averaged[1], averaged[2])))
     return tuple(forms)

@@ -199,17 +199,12 @@ def _difference(
     difference = first.auc - second.auc
     variance = one.covariance + two.covariance - 2 * between.covariance
     mle = one.covariance_mle + two.covariance_mle - 2 * between.covariance_mle
+
+    def untested(se: float | None, caution: str) -> UDifference:
+        return UDifference(first.mode, second.mode, difference, variance, mle, se, None, None, None, None, caution)
+
     if variance <= 1e-15:
-        return UDifference(
-            first.mode,
-            second.mode,
-            difference,
-            variance,
-            mle,
-            None,
-            None,
-            None,
-            None,
+        return untested(
             None,
             "The unbiased variance of the difference is not positive, so this method gives no test and no interval.",
         )
@@ -227,6 +222,8 @@ def _difference(
         ),
         (one.component_reader + two.component_reader - 2 * between.component_reader, one.df_reader, two.df_reader),
     ]
+    if min(min(a, b) for _, a, b in parts) < 1:
+        return untested(se, "So little was read in common that the degrees of freedom are zero: no test, no interval.")
     denominator = sum(component**2 / min(a, b) ** 3 for component, a, b in parts)
     floor = min(min(a, b) for _, a, b in parts)
     df = max(variance**2 / denominator, floor) if denominator > 0 else float("inf")
