@@ -148,11 +148,6 @@ class Jobs(QObject):
         """Its worker is still busy with an earlier one."""
         return next((other for other in self._running if other._worker is job._worker), job) is not job
 
-    def warm_up(self) -> None:
-        """Start the engine's process in the background; the decoder's was started first thing in `main`."""
-        if self._engine is not None and not self._closed:
-            self._engine.warm_up()
-
     def list_sources(self, paths: Sequence[Path]) -> Job:
         worker = self._decoder if len(paths) == 1 and paths[0].is_file() else self._background_worker()
         return self._submit(
@@ -196,7 +191,7 @@ class Jobs(QObject):
         )
 
     def describe_engine(self) -> Job:
-        """The result is an inference.worker.EngineDescription, once the engine has started."""
+        """Starts the engine. The result is an inference.worker.EngineDescription."""
         if self._engine is None:
             raise RuntimeError("No CNN is loaded.")
         return self._submit("Starting the CNN", self._engine, inference_worker.describe, foreground=False)

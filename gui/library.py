@@ -152,10 +152,6 @@ class CaseLibrary(QObject):
                 return True
         return False
 
-    def cancel_opening(self) -> None:
-        if self._opening is not None:
-            self._opening.cancel()
-
     def set_state(self, item: CaseItem, state: CaseState) -> None:
         if item.state is not state:
             item.state = state

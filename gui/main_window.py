@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QPoint, QPointF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QMimeData, QPoint, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -15,7 +15,6 @@ from PySide6.QtGui import (
     QKeyEvent,
     QKeySequence,
     QPaintEvent,
-    QResizeEvent,
     QUndoStack,
 )
 from PySide6.QtWidgets import (
@@ -29,7 +28,6 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMenu,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSplitter,
     QStackedWidget,
@@ -53,6 +51,7 @@ from gui.samples import Sample
 from gui.tools import Tool
 from gui.views.case_list import CaseListView
 from gui.views.diagnosis_panel import DiagnosisPanel
+from gui.views.fitting_scroll import FittingScroll
 from gui.views.map_bar import MapBar
 from gui.views.notice_bar import NoticeBar
 from gui.views.reading_form import FormState, ReadingForm
@@ -71,7 +70,6 @@ FILE_FILTER = (
     "Radiographs and archives (*.dcm *.dicom *.png *.jpg *.jpeg *.tif *.tiff *.bmp *.zip DICOMDIR);;All files (*)"
 )
 SAVED_POLL_MS = 250
-SHARE_OF_COLUMN = 0.42  # of the window's height that the diagnosis may claim before it scrolls
 HEAD_DIAMETERS_MM = ("22", "22.2", "26", "28", "32", "36", "40", "44")
 TOOLBAR = (
     ("open_files",),
@@ -280,6 +278,7 @@ class MainWindow(QMainWindow):
         self.panes.region_selected.connect(controller.select_hip)
         self.panes.region_drawn.connect(self._on_region_drawn)
         self.panes.cursor_moved.connect(self._show_cursor)
+        self.panes.cursor_moved.connect(lambda *_: controller.note_life())
         self.panes.window_changed.connect(self._on_window)
         self.panes.zoom_changed.connect(self._on_zoom)
         self.panes.head_circle_drawn.connect(self._on_head_circle)
@@ -900,45 +899,6 @@ class MainWindow(QMainWindow):
         self._preferences.flush()
         super().closeEvent(event)
         self.closed.emit()
-
-
-class FittingScroll(QScrollArea):
-    """As high as its content where there is room, scrolling where there is not."""
-
-    def __init__(self, content: QWidget) -> None:
-        super().__init__()
-        holder = QWidget()
-        column = QVBoxLayout(holder)
-        column.setContentsMargins(10, 8, 10, 8)
-        column.addWidget(content)
-        column.addStretch(1)
-        self.setWidget(holder)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self._holder = holder
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()
-        return super().event(event)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self.updateGeometry()
-
-    def sizeHint(self) -> QSize:
-        layout = self._holder.layout()
-        assert layout is not None
-        width = max(self.viewport().width(), layout.minimumSize().width())
-        height = layout.heightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
-        return QSize(layout.minimumSize().width(), height)
-
-    def minimumSizeHint(self) -> QSize:
-        most = round(SHARE_OF_COLUMN * self.window().height())
-        return QSize(super().minimumSizeHint().width(), min(most, self.sizeHint().height()))
 
 
 def _rule() -> QFrame:

@@ -60,7 +60,6 @@ class Places:
 class Program(QObject):
     """One window, its workers and its record."""
 
-    model_changed = Signal()
     _history_read = Signal(object)  # list of readings, from the store's thread
 
     def __init__(
@@ -172,7 +171,6 @@ class Program(QObject):
     def _on_engine(self, description: inference_worker.EngineDescription) -> None:
         self.engine = description
         self.window.set_model(self.card, description)
-        self.model_changed.emit()
 
     # -- after the start --------------------------------------------------------------------------
 

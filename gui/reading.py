@@ -218,11 +218,6 @@ class ReadingController(QObject):
         return hip.prediction if hip is not None and self.may_show(hip) else None
 
     @property
-    def visible_predictions(self) -> list[Prediction]:
-        """Of every hip whose CNN answer may be shown."""
-        return [hip.prediction for hip in self._hips if hip.prediction is not None and self.may_show(hip)]
-
-    @property
     def visible_maps(self) -> list[SaliencyMap]:
         """Of every hip whose CNN answer may be shown: the map that was asked for, else the score's own."""
         maps = [
@@ -543,6 +538,7 @@ class ReadingController(QObject):
     # -- how the case is looked at ----------------------------------------------------------------
 
     def note_life(self) -> None:
+        """The reader moves about."""
         if self.hip is not None:
             self.hip.viewing.touch()
 
@@ -560,10 +556,12 @@ class ReadingController(QObject):
 
     def note_zoom(self, zoom: float) -> None:
         if self.hip is not None:
+            self.hip.viewing.touch()
             self.hip.viewing.set_zoom(zoom)
 
     def note_window(self, center: float, width: float) -> None:
         if self.hip is not None:
+            self.hip.viewing.touch()
             self.hip.viewing.set_window(center, width)
 
     def note_display(self, scale: float, size_px: tuple[int, int]) -> None:

@@ -107,7 +107,7 @@ def test_a_failed_open_keeps_the_image(desk, qtbot):
 def test_cancelling_an_open_leaves_everything_as_it_was(desk, qtbot):
     image = show(desk, qtbot, predictions=[prediction()])
     desk.library.add([source("slow.dcm")])
-    desk.library.cancel_opening()
+    desk.library.opening.cancel()
     assert desk.library.opening is None
     assert desk.controller.radiograph is image
     assert desk.library.cases[1].state is CaseState.UNREAD

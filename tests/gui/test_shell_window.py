@@ -278,6 +278,16 @@ def test_everything_fits_at_large_fonts(desk, qapp, percent):
     assert not picture.isNull()
 
 
+def test_moving_about_counts_as_reading(desk):
+    show(desk)
+    viewing = desk.controller.hip.viewing
+    before = viewing._last_touch
+    QTest.qWait(20)
+    QTest.mouseMove(desk.window.panes.main, desk.window.panes.main.view_point(50, 60).toPoint())
+    assert viewing._last_touch > before
+    assert "value" in desk.window._cursor.text()
+
+
 def test_samples_are_listed_as_their_index_says(tmp_path):
     (tmp_path / "one.dcm").write_bytes(b"")
     (tmp_path / "index.json").write_text(
