@@ -3,6 +3,9 @@
     main.py [FILES…]                      open the window
     main.py --screenshot OUT.png [FILES…] save the window as a picture once the diagnosis is there
     main.py predict PATH…                 the CNN without a window
+    main.py analyse FILE                  statistics of a reader study
+    main.py verify RECORD                 is the record whole?
+    main.py export RECORD OUT             scores as CSV, .imrmc or JSON
 
 The top of this file imports next to nothing: worker processes run it too when they start.
 """
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from imaging.worker import SupervisedWorker
 
 ROOT = Path(getattr(sys, "_MEIPASS", Path(__file__).resolve().parent))
-COMMANDS = ("predict",)
+COMMANDS = ("predict", "analyse", "verify", "export")
 PICTURE_FILE = "lucency-window.png"
 
 
@@ -39,7 +42,8 @@ def _window_arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="lucency",
         description="Open radiographs of total hip replacements beside a CNN's diagnosis. For research use only.",
-        epilog="Commands: predict PATH… (the CNN without a window; see predict --help)",
+        epilog="Commands, each with its own --help: predict (the CNN without a window), analyse (statistics of a "
+        "reader study), verify (is a record whole?), export (scores out of a record).",
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="radiographs, folders, ZIP archives")
     parser.add_argument("--sample", action="store_true", help="open the simulated samples that come with the program")
@@ -104,10 +108,17 @@ def _has_no_display() -> bool:
 def _run_command(given: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="lucency")
     commands = parser.add_subparsers(dest="command", required=True)
-    from inference import batch
+    # Each command imports its own half of the program: statistics need no engine, the CNN no database.
+    if given[0] == "predict":
+        from inference import batch
 
-    batch.add_arguments(commands.add_parser("predict", help="read radiographs with the CNN; JSON Lines out"))
-    return batch.run(parser.parse_args(given), ROOT / "resources" / "models")
+        batch.add_arguments(commands.add_parser("predict", help="read radiographs with the CNN; JSON Lines out"))
+        return batch.run(parser.parse_args(given), ROOT / "resources" / "models")
+    from gui.version import app_version
+    from study import commands as study_commands
+
+    study_commands.add_parsers(commands)
+    return study_commands.run(parser.parse_args(given), app_version(ROOT))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A shared machine is slow now and then; that is no property of the code.
+settings.register_profile("lucency", deadline=None)
+settings.load_profile("lucency")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
