@@ -28,8 +28,11 @@ def outside_of_hip(image):
     keep = np.ones(grey.shape, np.float32)
     for hip in image.truth.hips:
         if hip.replaced:
+            # A subsided femur, a plug of cement and a line round the tip reach a little beyond the tight box.
             x, y, width, height = hip.region.box
-            keep[max(0, int(y)) : int(y + height) + 1, max(0, int(x)) : int(x + width) + 1] = 0
+            more = 0.1 * max(width, height)
+            top, left = max(0, int(y - more)), max(0, int(x - more))
+            keep[top : max(0, int(y + height + more) + 1), left : max(0, int(x + width + more) + 1)] = 0
     small, weight = (
         np.asarray(Image.fromarray(part).resize((SIDE, SIDE), Image.Resampling.BOX)) for part in (grey * keep, keep)
     )
@@ -73,7 +76,7 @@ def auc_of(features, loose):
 def test_nuisances_and_surroundings_say_nothing_small():
     loose, nuisances, pixels = collect(120, 771)
     assert 0.3 < loose.mean() < 0.7
-    # 120 images: the standard error of an AUC of 0.5 is about 0.055.
+    # 120 images, the borderline left out: the standard error of an AUC of 0.5 is about 0.055.
     assert abs(auc_of(nuisances, loose) - 0.5) < 0.17
     assert abs(auc_of(pixels, loose) - 0.5) < 0.17
 
