@@ -272,6 +272,7 @@ def test_a_vanished_folder_is_said_and_closing_does_not_fail(tmp_path):
     folder = tmp_path / "drive"
     store = StudyStore(folder / "record.sqlite", "test")
     store.append("mode", "ann", {}).result()
+    store.events()  # the writer is done with what follows an append: noting the end of the chain
     folder.rename(tmp_path / "gone")
     folder.mkdir()  # as the empty mount point of a disconnected drive
     with pytest.raises(StoreError, match="no longer where it was"):
