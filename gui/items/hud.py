@@ -212,6 +212,9 @@ class Legend:
     state: MapState
 
 
+NARROW_LINES = 34  # a pane narrower than so many lines of type gets the short legend
+
+
 def level_text(value: float, levels: tuple[float, float]) -> str:
     """As many digits as tell the two levels apart."""
     spread = abs(levels[1] - levels[0]) or 1.0
@@ -221,13 +224,17 @@ def level_text(value: float, levels: tuple[float, float]) -> str:
 def paint_legend(painter: QPainter, legend: Legend, viewport: Viewport, font: QFont, colours: CanvasColours) -> None:
     """A colour bar with numbers at the fixed levels, on the right edge. "No map" is said, not left out."""
     empty = legend.state is MapState.EMPTY
-    title = "\n".join(part for part in ("Model attention", legend.method, "no map" if empty else "") if part)
-    below = "" if empty else f"opacity {legend.opacity * 100:.0f} %"
     line = QFontMetricsF(font).lineSpacing()
+    # In a narrow pane the numbers alone stay: the bar below the image names the map, and the bone must stay in sight.
+    narrow = viewport.view_width < NARROW_LINES * line
+    words = () if narrow and not empty else ("Model attention", legend.method, "no map" if empty else "")
+    title = "\n".join(part for part in words if part)
+    below = "" if empty or narrow else f"opacity {legend.opacity * 100:.0f} %"
     head, foot = text_size(font, title), text_size(font, below)
     bar_height = 0.0 if empty else min(180.0, viewport.view_height * 0.28)
     height = head.height() if empty else head.height() + bar_height + foot.height() + 24
-    width = max(head.width(), foot.width(), 96.0)
+    numbers = max(text_size(font, "≥ " + level_text(level, legend.levels)).width() for level in legend.levels)
+    width = max(head.width(), foot.width(), numbers + 26)
     block = QRectF(0, 0, width, height)
     block.moveRight(viewport.view_width - MARGIN)
     block.moveTop(max(MARGIN + 44, (viewport.view_height - height) / 2))
