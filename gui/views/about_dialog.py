@@ -34,7 +34,7 @@ RESEARCH_USE = (
 ROOTS = (
     "argon2-cffi", "cryptography", "grad-cam", "imagecodecs", "jinja2", "msgspec", "numpy", "onnxruntime", "pillow",
     "platformdirs", "psutil", "pydicom", "pyjpegls", "pylibjpeg-openjpeg", "PySide6-Essentials",
-    "safetensors", "scikit-learn", "scipy", "sqlalchemy", "statsmodels", "timm", "torch", "torchvision", "tqdm",
+    "safetensors", "scipy", "sqlalchemy", "statsmodels", "timm", "torch", "torchvision", "tqdm",
 )  # fmt: skip
 
 
