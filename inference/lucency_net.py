@@ -34,6 +34,8 @@ AUXILIARY = ("implant", "stem_interface", "cup_interface")  # dense heads that o
 LOCATOR_SIZE = 256
 LOCATOR_STRIDE = 8
 
+IMPLANT_SHARE = 0.02  # of all cells: the least that a hip replacement covers
+
 # Share of all cells whose mean makes the score. A line along half a stem lights some thirty of the 56 x 56 cells,
 # along half a cup eight: each component is read at its own scale.
 POOLED_SHARES = {"stem": (0.003, 0.01, 0.025), "cup": (0.0015, 0.004, 0.01)}
@@ -171,11 +173,18 @@ class LucencyNet(nn.Module):
         evidence = self.evidence_head(p3).float()
         pooled = torch.cat([f5.mean(dim=(2, 3)), f5.amax(dim=(2, 3))], dim=1)
         components = self.pooling(evidence)
+        auxiliary = self.auxiliary_head(p3).float()
+        suitability = self.suitability_head(pooled).float()
+        # Is there an implant? Half of the answer is the picture as a whole, half the cells where metal is seen.
+        metal = auxiliary[:, AUXILIARY.index("implant")].flatten(1)
+        seen = torch.topk(metal, max(1, round(IMPLANT_SHARE * metal.shape[1])), dim=1).values.mean(dim=1)
+        whole = suitability[:, SUITABILITY.index("implant")]
+        suitability = torch.cat([(0.5 * (whole + seen)).unsqueeze(1), suitability[:, 1:]], dim=1)
         return {
             "evidence": evidence,
-            "auxiliary": self.auxiliary_head(p3).float(),
+            "auxiliary": auxiliary,
             "heatmaps": self.landmark_head(p3).float(),
-            "suitability": self.suitability_head(pooled).float(),
+            "suitability": suitability,
             "components": components,
             "loose": either(components),
         }

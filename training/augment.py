@@ -17,6 +17,7 @@ from inference.preprocess import HIGH_PERCENTILE, LOW_PERCENTILE, InputSpec
 from training.dataset import CACHE_SIZE, INPUT_PER_CACHE, MASKS
 
 SPEC = InputSpec(448)
+IMPLANT_PLANES = [MASKS.index(name) for name in ("implant", "stem_interface", "cup_interface")]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class AugmentOptions:
     squash_probability: float = 0.3  # public crops are anisotropic
     squash: float = 0.28
     flip_probability: float = 0.5
+    shutter_probability: float = 0.3  # edges of the exposed field, white or black, whatever the image shows
 
 
 @dataclass
@@ -103,6 +105,37 @@ def warp(pixels: Tensor, masks: Tensor, landmarks: Tensor, matrix: Tensor, size:
     return image, cells, torch.where(inside, moved, torch.full_like(moved, math.nan))
 
 
+def shutters(image: Tensor, cells: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
+    """Cover one to three edges of some images (B, 1, S, S), never what lies within 14 mm or so of an implant.
+
+    Fields that were never exposed are white or black in stored images. Without this a network takes white blocks for
+    metal. `cells` are the masks (B, len(MASKS), S/8, S/8).
+    """
+    size = image.shape[-1]
+    across = torch.arange(size, dtype=image.dtype)
+    out = []
+    for single, mask in zip(image.split(1), cells[:, IMPLANT_PLANES].amax(dim=1), strict=True):
+        u = torch.rand(3, generator=generator).tolist()
+        if u[0] < options.shutter_probability * options.strength:
+            single = single.clone()
+            white = u[1] < 0.7
+            for edge in torch.randperm(4, generator=generator)[: 1 + int(3 * u[2])].tolist():
+                v = torch.rand(4, generator=generator).tolist()
+                lit = torch.nonzero((mask if edge % 2 == 0 else mask.t()).amax(dim=0)).flatten()
+                near, far = (int(lit[0]), int(lit[-1]) + 1) if len(lit) else (28, 28)
+                free = (near if edge < 2 else size // EVIDENCE_STRIDE - far) * EVIDENCE_STRIDE - 24
+                width = min(v[0] * 0.45 * size, float(free))
+                if width < 4:
+                    continue
+                slanted = width * (1 - 0.15 * v[1] * across / size)  # the far end may be a little narrower
+                distance = across if edge < 2 else across.flip(0)
+                covered = distance[None, :] < slanted[:, None]
+                level = (0.85 + 0.15 * v[2]) if white else 0.03 * v[2]
+                single[0, 0][covered if edge % 2 == 0 else covered.t()] = level
+        out.append(single)
+    return torch.cat(out)
+
+
 def _blur(image: Tensor, sigma: float) -> Tensor:
     radius = max(1, math.ceil(2.5 * sigma))
     x = torch.arange(-radius, radius + 1, dtype=image.dtype)
@@ -122,12 +155,15 @@ def tone(image: Tensor, options: AugmentOptions, generator: torch.Generator) -> 
     def column(values: Tensor) -> Tensor:
         return values.reshape(-1, 1, 1, 1)
 
-    image = image.clamp_min(1e-4) ** column(torch.exp(k * _uniform(count, -0.55, 0.55, generator)))
-    gain = 1 + k * torch.rand(count, generator=generator) * 0.8 * _chance(count, 0.35, generator)  # white metal
+    image = image.clamp_min(1e-4) ** column(torch.exp(k * _uniform(count, -0.45, 0.4, generator)))
+    # Metal goes white, but what surrounds it must stay visible: a line that cannot be seen teaches nothing.
+    brightest = torch.quantile(image[:, 0, ::5, ::5].flatten(1), 0.9, dim=1).clamp_min(0.05)
+    gain = 1 + k * torch.rand(count, generator=generator) * 0.8 * _chance(count, 0.35, generator)
+    gain = torch.minimum(gain, (0.85 / brightest).clamp_min(1.0))
     floor = k * torch.rand(count, generator=generator) * 0.18 * _chance(count, 0.3, generator)  # black surroundings
     image = ((image - column(floor)) * column(gain)).clamp(0.0, 1.0)
     # A sigmoid steepens the middle: harsh processing.
-    steep = column(1 + 5 * k * torch.rand(count, generator=generator) * _chance(count, 0.25, generator))
+    steep = column(1 + 4 * k * torch.rand(count, generator=generator) * _chance(count, 0.25, generator))
     curved = torch.sigmoid((image - 0.5) * steep)
     image = torch.where(steep > 1.01, curved, image)
     out = []
@@ -171,4 +207,6 @@ def make_batch(
     """Cached hips (B, …) -> an augmented batch at `size` pixels; `zoom` below 1 enlarges (for patches)."""
     matrix = affine(len(pixels), options, generator, centers, zoom)
     image, cells, points = warp(pixels, masks, landmarks, matrix, size)
+    if centers is None:
+        image = shutters(image, cells, options, generator)
     return Batch(stretch(tone(image, options, generator)), cells, points)

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import onnx
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -52,7 +53,7 @@ from training.evaluate import case_folder, default_corpus, evaluate, scored, tab
 from training.fit import load_network
 from training.measure import average
 from training.model_card import render
-from training.sets import CALIBRATION, EVALUATION, cohort
+from training.sets import CALIBRATION, EVALUATION, cohort, limits
 from training.simulation import simulate
 
 INTENDED_USE = (
@@ -63,7 +64,7 @@ SENTENCES = {
     "implant": "No hip replacement is seen in this region.",
     "ap_view": "This does not look like an AP view of a hip.",
     "complete": "Too much of the implant lies outside this region.",
-    "covered_design": "This implant is of a kind that the network was not made for.",
+    "covered_design": "No implant of a kind that the network was made for is seen in this region.",
 }
 
 
@@ -82,9 +83,22 @@ def export(model: nn.Module, names: tuple[str, ...], size: int, onnx_path: Path,
     """Write one network for both engines."""
     model = model.to(memory_format=torch.contiguous_format).eval()
     save_file(half_rounded(model), weights_path)
+    weights_path.chmod(0o644)  # safetensors writes files for their owner alone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         export_onnx(NamedOutputs(model, names, model), size, 1, onnx_path)
+    forget_origin(onnx_path)
+
+
+def forget_origin(path: Path) -> None:
+    """Drop what the exporter notes beside the graph: stack traces with this machine's paths. The same weights then
+    give the same file wherever they are exported."""
+    model = onnx.load(path)
+    graph = model.graph
+    for holder in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        holder.ClearField("metadata_props")
+        holder.ClearField("doc_string")
+    onnx.save(model, path)
 
 
 def export_networks(folder: Path, network: LucencyNet, locator: HipLocator) -> None:
@@ -234,7 +248,7 @@ def make_bundle(arguments: argparse.Namespace) -> ModelBundle:
     assert isinstance(locator, HipLocator)
     export_networks(staging, network, locator)
     paths = staging / ONNX_FILE, staging / LOCATOR_ONNX_FILE
-    spec = cohort(CALIBRATION, arguments.limit)
+    spec = cohort(CALIBRATION, limits(arguments.limit))
     rows = scored(spec, arguments.work, *paths, arguments.workers)
     calibration = calibrate(rows, f"{CALIBRATION} cohort, seed {spec.seed}")
     card = build_card(
@@ -246,30 +260,37 @@ def make_bundle(arguments: argparse.Namespace) -> ModelBundle:
     )
     reference = simulate(spec.seed, 0, spec.options).pixels
     commands = command_lines(arguments)
-    bundle = seal(staging, card, reference, render(card, {}, DESCRIPTION, commands))
+    description = [*DESCRIPTION, *([arguments.note] if arguments.note else [])]
+    bundle = seal(staging, card, reference, render(card, {}, description, commands))
     metrics, extra = evaluate(
-        bundle, arguments.work, [CALIBRATION, *arguments.sets], arguments.limit, arguments.workers, default_corpus()
+        bundle,
+        arguments.work,
+        [CALIBRATION, *arguments.sets],
+        limits(arguments.limit),
+        arguments.workers,
+        default_corpus(),
     )
     calibration_cases = case_folder(spec, arguments.work, paths[1])
     metrics += randomisation(arguments.network, calibration_cases)
     card = replace_metrics(card, tuple(metrics))
-    bundle = seal(staging, card, None, render(card, extra, DESCRIPTION, commands))
+    bundle = seal(staging, card, None, render(card, extra, description, commands))
     shutil.rmtree(arguments.out, ignore_errors=True)
     staging.rename(arguments.out)
     return load_bundle(arguments.out)
 
 
 def command_lines(arguments: argparse.Namespace) -> list[str]:
-    """What reproduces the bundle: the runs' own options, and this command."""
+    """What reproduces the bundle: every run's own options in order, and this command."""
     lines = []
-    for name, checkpoint in (("lucency-net", arguments.network), ("locator", arguments.locator)):
+    for checkpoint in (*arguments.earlier, arguments.network, arguments.locator):
         options = json.loads((checkpoint.parent / "options.json").read_text(encoding="utf-8"))
         lines.append(
-            f"python -m training fit --network {name} --steps {options['steps']} --batch {options['batch']} "
-            f"--learning-rate {options['learning_rate']} --patch-until {options['patch_until']} --seed {options['seed']} …"
+            f"python -m training fit --network {options['network']} --out {checkpoint.parent} --steps {options['steps']} "
+            f"--batch {options['batch']} --learning-rate {options['learning_rate']} "
+            f"--patch-until {options['patch_until']} --seed {options['seed']} --data … [--start …]"
         )
     lines.append(
-        f"python -m training bundle --network {arguments.network} --locator {arguments.locator} --out {arguments.out}"
+        f"python -m training bundle --network {arguments.network} --locator {arguments.locator} --out {arguments.out} …"
     )
     lines.append(f"python -m training evaluate --bundle {arguments.out}")
     return lines
@@ -279,13 +300,17 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("bundle", help="finished runs -> a calibrated, measured model folder")
     parser.add_argument("--network", type=Path, required=True, help="checkpoint.pt of lucency-net")
     parser.add_argument("--locator", type=Path, required=True, help="checkpoint.pt of the locator")
+    parser.add_argument(
+        "--earlier", type=Path, nargs="*", default=[], help="checkpoints of the runs before, for the card"
+    )
+    parser.add_argument("--note", default="", help="a sentence for the card on how this network came to be")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="the prepared hips that it learnt from")
     parser.add_argument("--out", type=Path, default=Path("resources/models/lucency-1"))
     parser.add_argument("--version", default="1.0.0")
     parser.add_argument("--title", default="Lucency, simulated radiographs")
     parser.add_argument("--work", type=Path, default=Path("runs/evaluation"))
     parser.add_argument("--sets", nargs="*", default=list(EVALUATION), choices=EVALUATION)
-    parser.add_argument("--limit", type=int, help="only so many radiographs of each set")
+    parser.add_argument("--limit", nargs="*", default=[], help="only so many radiographs of each set: 500 gate=300")
     parser.add_argument("--workers", type=int, default=2)
     parser.set_defaults(run=run)
 

@@ -19,6 +19,7 @@ F64 = npt.NDArray[np.float64]
 TARGET_SPECIFICITY = 0.95
 ALPHA = 0.05  # of each class may fall beyond the indeterminate band on the wrong side
 ACCEPTED_SHARE = 0.997  # of suitable hips, for each output of the gate
+MAX_GATE = 0.85  # real radiographs look unlike simulated ones: no output of the gate may ask for near certainty
 LOCATOR_THRESHOLD = 0.35
 
 
@@ -103,16 +104,17 @@ def conformal_band(truth: npt.ArrayLike, probability: npt.ArrayLike, alpha: floa
 
 
 def gate_threshold(accepted: npt.ArrayLike, refused: npt.ArrayLike, share: float = ACCEPTED_SHARE) -> float:
-    """Probability for one output: keeps `share` of the suitable hips, and where the groups are apart lies half-way
-    (in logits) between them, so that images unlike the simulated ones have room on both sides."""
+    """Probability for one output: keeps `share` of the suitable hips, and where the groups are apart lies between
+    them (at most half-way, in logits), so that images unlike the simulated ones have room on both sides."""
     if not len(np.atleast_1d(accepted)):
         raise ValueError("The gate cannot be set without suitable hips.")
     good = special.logit(np.clip(np.asarray(accepted, float), 1e-6, 1 - 1e-6))
     bad = special.logit(np.clip(np.asarray(refused, float), 1e-6, 1 - 1e-6))
     keep = float(np.quantile(good, 1 - share))
     reach = float(np.quantile(bad, share)) if len(bad) else keep - 4.0
-    chosen = (keep + reach) / 2 if reach < keep else keep
-    return float(np.clip(special.expit(chosen), 0.02, 0.9))
+    # Even odds where that is enough: simulated hips are recognised with a certainty that real ones will not reach.
+    chosen = min((keep + reach) / 2, max(0.0, reach + 0.5)) if reach < keep else keep
+    return float(np.clip(special.expit(chosen), 0.02, MAX_GATE))
 
 
 def calibrate(rows: list[dict], chosen_on: str) -> Calibration:
@@ -123,20 +125,16 @@ def calibrate(rows: list[dict], chosen_on: str) -> Calibration:
         known = [row for row in rows if row["logits"] is not None and row["truth"].get(name) is not None]
         logits = [row["logits"][OUTPUTS.index(name)] for row in known]
         temperature[name], bias[name] = fit_temperature([row["truth"][name] for row in known], logits)
+    seen = [row for row in rows if row["logits"] is not None]
+    suitable = [row for row in seen if row["hip_suitability"] == "suitable"]
     suitability = {}
     for name in SUITABILITY:
         position = OUTPUTS.index(name)
-
-        def scores(value: float, name: str = name, position: int = position) -> F64:
-            return special.expit(
-                [
-                    row["logits"][position]
-                    for row in rows
-                    if row["logits"] is not None and row["suitability_targets"].get(name) == value
-                ]
-            )
-
-        suitability[name] = gate_threshold(scores(1.0), scores(0.0))
+        refused = [row for row in seen if row["suitability_targets"].get(name) == 0]
+        suitability[name] = gate_threshold(
+            special.expit([row["logits"][position] for row in suitable]),
+            special.expit([row["logits"][position] for row in refused]),
+        )
     judged = [row for row in rows if row["logits"] is not None and row["truth"].get("loose") is not None]
     truth = np.array([row["truth"]["loose"] for row in judged])
     raw = np.array([row["logits"][0] for row in judged])

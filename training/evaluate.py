@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,26 @@ import numpy as np
 from imaging.radiograph import RadiographError
 from inference.classifier import Classifier
 from inference.engine import OnnxEngine
-from inference.model_bundle import LOCATOR_ONNX_FILE, ONNX_FILE, Metric, ModelBundle, load_bundle, sha256_of
+from inference.model_bundle import (
+    LOCATOR_ONNX_FILE,
+    LOCATOR_WEIGHTS_FILE,
+    ONNX_FILE,
+    Metric,
+    ModelBundle,
+    load_bundle,
+    sha256_of,
+)
 from inference.prediction import Decision
 from training.measure import measure, reliability, share
 from training.scoring import CohortSpec, prepare_cases, score_cases
-from training.sets import CALIBRATION, EVALUATION, cohort
+from training.sets import CALIBRATION, EVALUATION, cohort, limits
 
 REAL_IMAGES = "real images without a replacement"
 
 
 def case_folder(spec: CohortSpec, work: Path, locator: Path) -> Path:
-    return work / sha256_of(locator)[:12] / f"{spec.name}-{spec.seed}"
+    """Named by the locator's weights: its ONNX file may differ with the exporter's version."""
+    return work / sha256_of(locator.with_name(LOCATOR_WEIGHTS_FILE))[:12] / f"{spec.name}-{spec.seed}"
 
 
 def scored(spec: CohortSpec, work: Path, network: Path, locator: Path, workers: int) -> list[dict[str, Any]]:
@@ -64,7 +73,7 @@ def real_image_refusals(bundle: ModelBundle, folder: Path) -> tuple[list[Metric]
 
 
 def evaluate(
-    bundle: ModelBundle, work: Path, names: Sequence[str], limit: int | None, workers: int, corpus: Path | None
+    bundle: ModelBundle, work: Path, names: Sequence[str], limit: Mapping[str, int], workers: int, corpus: Path | None
 ) -> tuple[list[Metric], dict[str, Any]]:
     """All metrics, and what else the card tells: reliability per set, one line per real image."""
     metrics: list[Metric] = []
@@ -101,7 +110,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--bundle", type=Path, default=Path("resources/models/lucency-1"))
     parser.add_argument("--work", type=Path, default=Path("runs/evaluation"), help="where drawn cohorts are kept")
     parser.add_argument("--sets", nargs="+", default=list(EVALUATION), choices=[*EVALUATION, CALIBRATION])
-    parser.add_argument("--limit", type=int, help="only so many radiographs of each set")
+    parser.add_argument("--limit", nargs="*", default=[], help="only so many radiographs of each set: 500 gate=300")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     parser.set_defaults(run=run)
@@ -110,7 +119,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
     bundle = load_bundle(arguments.bundle)
     metrics, extra = evaluate(
-        bundle, arguments.work, arguments.sets, arguments.limit, arguments.workers, default_corpus()
+        bundle, arguments.work, arguments.sets, limits(arguments.limit), arguments.workers, default_corpus()
     )
     print(table(metrics))  # noqa: T201 the command's answer
     for line in extra["real_images"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from training.scoring import CohortSpec
 from training.simulation.evaluation_sets import EVALUATION_SETS
 
@@ -9,8 +11,20 @@ CALIBRATION = "calibration"
 EVALUATION = tuple(name for name in EVALUATION_SETS if name != CALIBRATION)
 
 
-def cohort(name: str, limit: int | None = None) -> CohortSpec:
-    """The cohort of that name, or its first `limit` radiographs."""
+def limits(words: Sequence[str]) -> dict[str, int]:
+    """`["500", "gate=300"]` -> {"": 500, "gate": 300}: radiographs per set, "" for those not named. ValueError else."""
+    found = {}
+    for word in words:
+        name, _, number = word.rpartition("=")
+        if name and name not in EVALUATION_SETS:
+            raise ValueError(f"There is no set “{name}”: choose from {', '.join(EVALUATION_SETS)}.")
+        found[name] = int(number)
+    return found
+
+
+def cohort(name: str, limit: Mapping[str, int] | None = None) -> CohortSpec:
+    """The cohort of that name, or its first radiographs as `limits` says."""
     frozen = EVALUATION_SETS[name]
-    count = frozen.count if limit is None else min(limit, frozen.count)
-    return CohortSpec(name, frozen.seed, count, frozen.options)
+    allowed = limit or {}
+    limit_here = allowed.get(name, allowed.get("", frozen.count))
+    return CohortSpec(name, frozen.seed, min(limit_here, frozen.count), frozen.options)

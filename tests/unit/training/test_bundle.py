@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for network in ("lucency-net", "locator"):
         fit(root / network, hips, None, replace(TINY, network=network))
 
-    def tiny(name: str, limit: int | None = None) -> CohortSpec:
+    def tiny(name: str, limit: object = None) -> CohortSpec:
         return CohortSpec(name, 78 if name == "calibration" else 79, 24, SMALL)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -45,7 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Namespace(
                 network=root / "lucency-net" / "checkpoint.pt", locator=root / "locator" / "checkpoint.pt",
                 data=[root / "data"], out=root / "tiny", version="0.0.1", title="Tiny", work=root / "work",
-                sets=["fresh"], limit=None, workers=1,
+                sets=["fresh"], limit=[], workers=1, earlier=[], note="",
             )
         )  # fmt: skip
     return root

@@ -12,7 +12,7 @@ import torch
 
 from inference.lucency_net import LucencyNet
 from tests.unit.training.fakes import fake_shard
-from training.augment import AugmentOptions, make_batch
+from training.augment import AugmentOptions, make_batch, shutters
 from training.dataset import MASKS, any_pool, load_shards
 from training.fit import FitOptions, fit, learning_rate, load_network, patch_centers
 from training.losses import evidence_targets, known_bce, locator_targets
@@ -76,7 +76,7 @@ def test_masks_and_landmarks_follow_the_pixels() -> None:
     count = 6
     batch = make_batch(
         pixels.expand(count, -1, -1), cells.expand(count, -1, -1), points.expand(count, -1, -1),
-        size=448, generator=generator, options=AugmentOptions(),
+        size=448, generator=generator, options=AugmentOptions(shutter_probability=0.0),
     )  # fmt: skip
     assert batch.masks.shape == (count, len(MASKS), 56, 56)
     assert torch.isnan(batch.landmarks[:, 1:]).all()
@@ -85,6 +85,15 @@ def test_masks_and_landmarks_follow_the_pixels() -> None:
         lit = (torch.nonzero(mask > 0).float().mean(dim=0) + 0.5) * 8
         assert torch.linalg.norm(bright + 0.5 - point.flip(0)) < 8
         assert torch.linalg.norm(lit - point.flip(0)) < 8
+
+
+def test_shutters_cover_edges_and_never_an_implant() -> None:
+    cells = torch.zeros(30, len(MASKS), 56, 56)
+    cells[:, MASKS.index("implant"), 10:40, 20:30] = 1
+    image = torch.full((30, 1, 448, 448), 0.5)
+    covered = shutters(image, cells, AugmentOptions(shutter_probability=1.0), torch.Generator().manual_seed(0)) != 0.5
+    assert not covered[:, 0, 80:320, 160:240].any()
+    assert covered.flatten(1).any(dim=1).float().mean() > 0.8
 
 
 def test_any_pool_keeps_lines_thinner_than_a_cell() -> None:

@@ -95,6 +95,8 @@ def test_onnx_runtime_agrees_with_torch(
     with torch.no_grad():
         expected = dict(zip(names, model(torch.from_numpy(image)), strict=True))
     assert ours.keys() == expected.keys()
+    # No trace of the machine that exported it.
+    assert str(Path(__file__).parents[3]).encode() not in (tmp_path / "model.onnx").read_bytes()
     for name in names:
         scale = max(1.0, float(expected[name].abs().max()))
         assert np.abs(ours[name] - expected[name].numpy()).max() <= 1e-3 * scale
