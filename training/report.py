@@ -21,7 +21,8 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Cross-vali
 td,th{{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ddd}}img{{max-width:100%}}</style>
 <h1>Cross-validation: {title}</h1><p>{summary}</p><table>{rows}</table>{figure}
 <h2>Options</h2><pre>{options}</pre>
-<p>Out-of-fold predictions: predictions.csv. No threshold was tuned: loose means a score of 50 or more. Intervals:
+<p>Out-of-fold predictions: predictions.csv. Pooled over the folds: the scores come from as many
+networks as there are folds. No threshold was tuned: loose means a score of 50 or more. Intervals:
 Wilson for shares, DeLong for AUC, both as if hips were independent; hips of one patient are not.</p></html>"""
 
 
