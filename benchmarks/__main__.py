@@ -44,7 +44,7 @@ def whole_program(folder: Path, first_sample: Path) -> Sequence[str]:
 
 def process_comparisons(folder: Path, pairs: int) -> list[Comparison]:
     """Whole processes: start to paint, start to diagnosis, memory. In turn: bare window, our program, own script."""
-    sample = sorted(SAMPLES.glob("*.dcm"))[0]
+    sample = SAMPLES / "loose-cemented.dcm"
     painted = Comparison("process start → sample hip painted", "bare PySide6 + pyqtgraph window with an array", 1.5)
     diagnosed = Comparison(
         "process start → diagnosis and map on screen",
@@ -99,7 +99,7 @@ def warm_open(pairs: int) -> list[Comparison]:
 
 def diagnosis(folder: Path, pairs: int) -> list[Comparison]:
     result = json.loads(in_process("benchmarks.diagnosis", "--pairs", str(pairs), "--folder", str(folder)))
-    sample = sorted(SAMPLES.glob("*.dcm"))[0]
+    sample = SAMPLES / "loose-cemented.dcm"
     script = json.loads(
         in_process("benchmarks.own_script", str(sample), str(folder / "overlay.png"), "--repeat", str(pairs))
     )

@@ -50,7 +50,7 @@ def main() -> None:
     bundle = load_bundle(folder)
     classifier = Classifier(bundle, "cpu")
     samples = sorted((ROOT / "resources" / "samples").glob("*.dcm"))
-    radiograph = read_radiograph(samples[0])
+    radiograph = read_radiograph(ROOT / "resources" / "samples" / "loose-cemented.dcm")
     region = classifier.propose_regions(radiograph)[0]
     bare = OnnxEngine(folder / "model.onnx")
     batch = network_input(radiograph.pixels, region, bundle.card.input_spec)[None]

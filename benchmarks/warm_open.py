@@ -26,9 +26,9 @@ def main() -> None:
     from gui import theme
     from gui.preferences import Preferences
     from gui.program import Places, Program, make_application
-    from imaging.codecs import register_codecs
+    from imaging.reader import load_decoders
 
-    register_codecs()
+    load_decoders()
     application = make_application(["benchmark"])
 
     def wait_until(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
