@@ -38,7 +38,6 @@ def main() -> None:
                 raise TimeoutError("The window did not get there.")
             application.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 2)
 
-    name = arguments.radiograph.name
     with tempfile.TemporaryDirectory() as folder:
         preferences = Preferences(Path(folder))
         theme.apply_theme(application, preferences)
@@ -54,14 +53,19 @@ def main() -> None:
             wait_until(lambda: program.controller.prediction is not None and program.controller.cnn_job is None)
             quiet = time.perf_counter() + 0.5
             wait_until(lambda moment=quiet: time.perf_counter() > moment)  # type: ignore[misc]
+            # A new file each time: the program reads ahead and keeps what it has read.
+            copy = Path(folder) / f"hip-{index}.dcm"
+            copy.write_bytes(arguments.radiograph.read_bytes())
             started = time.perf_counter()
             dataset = pydicom.dcmread(arguments.radiograph)
             _ = dataset.pixel_array
             bare = time.perf_counter() - started
             started = time.perf_counter()
-            program.open([arguments.radiograph])
+            program.open([copy])
             wait_until(
-                lambda: program.controller.radiograph is not None and program.controller.radiograph.path.name == name
+                lambda path=copy: (
+                    program.controller.radiograph is not None and program.controller.radiograph.path == path
+                )  # type: ignore[misc]
             )
             window.panes.main.repaint()
             if index:
