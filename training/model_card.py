@@ -95,7 +95,14 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
             lines += ["", "Reliability: mean probability → share loose (n): "]
             lines[-1] += "; ".join(f"{p:.2f} → {rate:.2f} ({n})" for p, rate, n in bins) + "."
     if extra.get("real_images"):
-        lines += ["", "Real images, one line each (the file's tags withheld, so that only the pixels speak):", ""]
+        lines += [
+            "",
+            "These real files are no independent check of the gate: it was improved after looking at how they fared. "
+            "Some of them are the same radiograph in another encoding.",
+            "",
+            "Real images, one line each (the file's tags withheld, so that only the pixels speak):",
+            "",
+        ]
         lines += [f"- {line}" for line in extra["real_images"]]
     lines += [
         "",
