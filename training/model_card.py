@@ -97,8 +97,10 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
     if extra.get("real_images"):
         lines += [
             "",
-            "These real files are no independent check of the gate: it was improved after looking at how they fared. "
-            "Some of them are the same radiograph in another encoding.",
+            (
+                "These real files are no independent check of the gate: it was improved after looking at how they fared. "
+                "Some of them are the same radiograph in another encoding."
+            ),
             "",
             "Real images, one line each (the file's tags withheld, so that only the pixels speak):",
             "",
