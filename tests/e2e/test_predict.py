@@ -199,7 +199,12 @@ def test_interrupt_leaves_whole_lines_and_no_process(bundle: ModelBundle, folder
     out = tmp_path / "out.jsonl"
     paths = [folder / "1-loose.png"] * 3000
     process = subprocess.Popen(
-        command(bundle, *paths, "--json", out), cwd=ROOT, stderr=subprocess.PIPE, start_new_session=True
+        command(bundle, *paths, "--json", out),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        # A runner in the background may have been told to ignore Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not (out.exists() and out.stat().st_size) and time.monotonic() < deadline:
