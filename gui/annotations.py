@@ -96,9 +96,8 @@ class AnnotationModel(QObject):
         return self._read_only
 
     def set_read_only(self, read_only: bool) -> None:
-        """A submitted reading's marks can be looked at, not changed."""
+        """A submitted reading's marks can be looked at, not changed. No mark has changed by that: nothing is emitted."""
         self._read_only = read_only
-        self.changed.emit()
 
     # Loading and selecting: no undo steps
 

@@ -524,11 +524,13 @@ class ReadingController(QObject):
         """All earlier readings, once the record was looked through: the case on screen may be among them."""
         self.learn_readings(readings)
         own = self._own_readings()
-        untouched = not any(hip.recorded is not None or not hip.answer.is_empty for hip in self._hips)
-        if not own or not self._hips or self._draft is not None or not untouched or self._marks.to_list():
+        if not own or not self._hips or any(hip.recorded is not None for hip in self._hips):
             return
-        self._load_marks(list({mark.id: mark for reading in own for mark in reading.annotations}.values()))
-        self._attach(own, answers=True)
+        # What was entered since (a draft, a form begun, marks) stays; the readings are what it is a change of.
+        untouched = self._draft is None and not self._marks.to_list() and all(hip.answer.is_empty for hip in self._hips)
+        if untouched:
+            self._load_marks(list({mark.id: mark for reading in own for mark in reading.annotations}.values()))
+        self._attach(own, answers=untouched)
         self._take_proposals()
         self._update_case_state()
         self.hips_changed.emit()
