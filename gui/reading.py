@@ -529,7 +529,7 @@ class ReadingController(QObject):
         # What was entered since (a draft, a form begun, marks) stays; the readings are what it is a change of.
         untouched = self._draft is None and not self._marks.to_list() and all(hip.answer.is_empty for hip in self._hips)
         if untouched:
-            self._load_marks(list({mark.id: mark for reading in own for mark in reading.annotations}.values()))
+            self._add_recorded_marks()
         self._attach(own, answers=untouched)
         self._take_proposals()
         self._update_case_state()
@@ -630,14 +630,10 @@ class ReadingController(QObject):
         self._restored = True
         data = self._store.draft(draft_key(radiograph.sha256, radiograph.frame)) if self._store_is_open else None
         self._draft = Draft.from_bytes(data) if data is not None else None
-        marks: list[Annotation] = []
         if self._draft is not None:
-            marks = list(self._draft.annotations)
+            self._add_marks(self._draft.annotations)
         else:
-            latest = {mark.id: mark for reading in self._own_readings() for mark in reading.annotations}
-            marks = list(latest.values())
-        if marks:
-            self._load_marks([*self._marks.to_list(), *marks])
+            self._add_recorded_marks()
         self._place_hips()
 
     def _place_hips(self) -> None:
@@ -669,6 +665,7 @@ class ReadingController(QObject):
                 self._hips = [whole]
             self._current = 0
             self._attach(self._own_readings(), answers=True)
+            self._add_recorded_marks()  # the record may have been looked through since the radiograph came
         self._take_proposals()
         self._hips[self._current].viewing.resume()
         self._update_case_state()
@@ -709,6 +706,18 @@ class ReadingController(QObject):
             hip.cnn_seen = hip.cnn_seen or reading.cnn_score is not None
             if answers:
                 hip.answer = Answer.of(reading)
+
+    def _add_recorded_marks(self) -> None:
+        """The marks of the reader's own readings, each as it was recorded last."""
+        latest = {mark.id: mark for reading in self._own_readings() for mark in reading.annotations}
+        self._add_marks(latest.values())
+
+    def _add_marks(self, marks: Iterable[Annotation]) -> None:
+        """Beside those that are there already: somebody may have begun to draw before the record was open."""
+        there = {mark.id for mark in self._marks.annotations}
+        new = [mark for mark in marks if mark.id not in there]
+        if new:
+            self._load_marks([*self._marks.to_list(), *new])
 
     def _load_marks(self, marks: list[Annotation]) -> None:
         self._loading = True

@@ -16,11 +16,12 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
+from gui.annotations import new_annotation
 from gui.cases import CaseState, DiagnosisState
 from gui.views.diagnosis_panel import HIDDEN_TEXT
 from gui.views.reading_form import FormState
 from imaging.geometry import HipRegion
-from study.model import Call, ReaderKind, ReadingMode
+from study.model import AnnotationKind, Call, ReaderKind, ReadingMode
 from study.record import readings
 from tests.e2e.window_program import (
     READER,
@@ -313,14 +314,18 @@ def test_a_read_case_shows_its_reading_in_the_next_session(qapp, root, folder, t
         program.open([image])
         wait_for_diagnosis(program)
         answer(program, Call.LOOSE, 77)
+        mark = new_annotation(AnnotationKind.POINT, [(40, 50)])
+        program.marks.add(mark)
         program.window.form.submit()
         wait_for_record(program)
     with opened(root, tmp_path / "data") as program:
+        assert program.store.drafts() == {}
         wait_until(lambda: bool(program.controller._readings), what="earlier readings are known")
         program.open([image])
         wait_for_diagnosis(program)
         assert program.controller.answer.score == 77
         assert program.window.form.state is FormState.LOCKED
         assert program.library.cases[0].state is CaseState.READ
+        assert program.marks.to_list() == [mark]
         position = QPoint(5, 5)
         assert program.window.childAt(position) is not None

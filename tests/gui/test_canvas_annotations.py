@@ -86,7 +86,10 @@ def test_points_that_a_mark_needs_cannot_be_removed(model: AnnotationModel) -> N
 def test_a_submitted_reading_cannot_be_changed(model: AnnotationModel) -> None:
     mark = new_annotation(AnnotationKind.POINT, [(1, 1)])
     model.load([mark])
+    heard = []
+    model.changed.connect(lambda: heard.append(1))
     model.set_read_only(True)
+    assert not heard  # no mark has changed, so nothing is to be saved
     model.move([mark.id], 5, 5)
     model.remove([mark.id])
     assert model.to_list() == [mark]

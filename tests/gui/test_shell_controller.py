@@ -8,7 +8,7 @@ import pytest
 
 from gui.annotations import AnnotationModel, new_annotation
 from gui.cases import CaseState, DiagnosisState
-from gui.draft import Answer, Draft, draft_key
+from gui.draft import Answer, Draft, HipDraft, draft_key
 from gui.library import CaseLibrary
 from gui.reading import REGION_SETTLES_MS, ReadingController
 from imaging.geometry import HipRegion
@@ -460,3 +460,45 @@ def test_next_unread_goes_round(desk, qtbot):
     assert desk.library.selected == 0
     desk.library.set_state(desk.library.cases[0], CaseState.READ)
     assert not desk.library.open_next_unread()
+
+
+def test_earlier_readings_show_whenever_the_record_is_looked_through(qtbot):
+    """Before the radiograph, between it and the CNN's answer, or after both: answer, marks and state are the same."""
+    first = make_desk()
+    show(first, qtbot, "a.png", [prediction()])
+    mark = new_annotation(AnnotationKind.POINT, [(3, 4)])
+    first.marks.add(mark)
+    first.controller.set_answer(LOOSE)
+    first.controller.submit()
+    qtbot.waitUntil(lambda: first.controller.pending == 0)
+    earlier = recorded(first)
+    for moment in range(3):
+        desk = make_desk()
+        if moment == 0:
+            desk.controller.learn_history(earlier)
+        show(desk, qtbot, "a.png")
+        if moment == 1:
+            desk.controller.learn_history(earlier)
+        desk.jobs.waiting("assess").finish([prediction()])
+        if moment == 2:
+            desk.controller.learn_history(earlier)
+        assert desk.controller.answer == LOOSE, moment
+        assert desk.marks.to_list() == [mark], moment
+        assert desk.library.cases[0].state is CaseState.READ, moment
+
+
+def test_late_history_makes_a_restored_draft_a_change_of_the_reading(qtbot):
+    first = make_desk()
+    image = show(first, qtbot, "a.png", [prediction()])
+    first.controller.set_answer(LOOSE)
+    first.controller.submit()
+    qtbot.waitUntil(lambda: first.controller.pending == 0)
+    desk = make_desk()
+    box = first.controller.hips[0].region
+    draft = Draft(hips=(HipDraft(box.box, box.side.value, True, FIXED),))
+    desk.store.save_draft(draft_key(image.sha256, image.frame), draft.to_bytes())
+    show(desk, qtbot, "a.png", [prediction()])
+    desk.controller.learn_history(recorded(first))
+    assert desk.controller.answer == FIXED
+    assert desk.controller.hips[0].recorded is not None
+    assert desk.library.cases[0].state is CaseState.DRAFT
