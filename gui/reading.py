@@ -714,7 +714,7 @@ class ReadingController(QObject):
 
     def _add_marks(self, marks: Iterable[Annotation]) -> None:
         """Beside those that are there already: somebody may have begun to draw before the record was open."""
-        there = {mark.id for mark in self._marks.annotations}
+        there = {mark.id for mark in self._marks.to_list()}
         new = [mark for mark in marks if mark.id not in there]
         if new:
             self._load_marks([*self._marks.to_list(), *new])
