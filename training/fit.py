@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
-from inference.lucency_net import INPUT_SIZE, HipLocator, LucencyNet
+from inference.lucency_net import COMPONENTS, INPUT_SIZE, HipLocator, LucencyNet
 from training.augment import AugmentOptions, make_batch, stretch, tone
 from training.dataset import CACHE_SIZE, MASK_STRIDE, MASKS, HipSet, grown, load_shards
 from training.losses import LossWeights, locator_loss, patch_loss, whole_loss
@@ -31,7 +31,9 @@ from training.validation import validate, validate_locator
 
 GROW_STEPS = 100
 SUITABLE_SHARE = 0.74  # of a batch; the rest are images that must be refused
-GROUP_SHARES = {"loose": 0.46, "fixed": 0.46, "borderline": 0.08}
+# Loose cups are rarer than loose stems and harder to see: they are drawn more often than they occur.
+GROUP_SHARES = {"loose stem": 0.18, "loose cup": 0.20, "loose both": 0.09, "fixed": 0.45, "borderline": 0.08}
+HARD_TO_REFUSE = {"cropped": 3.0, "uncovered_design": 3.0, "lateral": 1.5, "native": 1.5}  # other kinds: 1
 
 
 @dataclass(frozen=True)
@@ -68,26 +70,29 @@ def learning_rate(step: int, options: FitOptions) -> float:
 
 
 class Sampler:
-    """Draws hips so that loose and fixed hips, and every kind of image to refuse, are equally often seen."""
+    """Draws hips so that loose and fixed hips are equally often seen, and every kind of image to refuse is."""
 
     def __init__(self, hips: HipSet, seed: int) -> None:
         kinds = np.array([str(record["hip_suitability"]) for record in hips.records])
         suitable = kinds == "suitable"
-        loose = hips.labels[:, 0].numpy()
-        with np.errstate(invalid="ignore"):
-            groups = {
-                "loose": suitable & (loose == 1),
-                "fixed": suitable & (loose == 0),
-                "borderline": suitable & np.isnan(loose),
-            }
+        loose, stem, cup = hips.labels.numpy().T
+        groups = {
+            "loose stem": suitable & (loose == 1) & (cup != 1),
+            "loose cup": suitable & (loose == 1) & (stem != 1),
+            "loose both": suitable & (stem == 1) & (cup == 1),
+            "fixed": suitable & (loose == 0),
+            "borderline": suitable & np.isnan(loose),
+        }
         self.weights = np.zeros(len(hips))
         for name, members in groups.items():
             if members.any():
                 self.weights[members] = SUITABLE_SHARE * GROUP_SHARES[name] / members.sum()
         refused = sorted(set(kinds) - {"suitable"})
+        total = sum(HARD_TO_REFUSE.get(kind, 1.0) for kind in refused)
         for kind in refused:
             members = kinds == kind
-            self.weights[members] = (1 - SUITABLE_SHARE) / len(refused) / members.sum()
+            share = HARD_TO_REFUSE.get(kind, 1.0) / total
+            self.weights[members] = (1 - SUITABLE_SHARE) * share / members.sum()
         self.weights /= self.weights.sum()
         self.patch_weights = self.weights * np.where(suitable, 1.0, 0.0)
         self.patch_weights[groups["borderline"]] = 0.0
@@ -100,13 +105,17 @@ class Sampler:
 
 
 def patch_centers(masks: Tensor, generator: torch.Generator, patch_px: float) -> Tensor:
-    """(B, M, M) bit masks -> (B, 2) cache pixels: on a lucent line half of the time, else on the interface."""
-    lucent_bits = sum(1 << MASKS.index(name) for name in ("stem_lucency", "cup_lucency"))
-    band_bits = sum(1 << MASKS.index(name) for name in ("stem_interface", "cup_interface"))
+    """(B, M, M) bit masks -> (B, 2) cache pixels: on a lucent line half of the time, else on the interface.
+
+    Stem and cup take turns at random, for a cup's interface is the shorter one.
+    """
+    band_bits = sum(1 << MASKS.index(f"{name}_interface") for name in COMPONENTS)
     centers = []
     for mask in masks:
-        bits = lucent_bits if float(torch.rand((), generator=generator)) < 0.5 else band_bits
-        cells = torch.nonzero(mask & bits)
+        what, which = torch.rand(2, generator=generator).tolist()
+        component = COMPONENTS[int(which * len(COMPONENTS))]
+        sign = "lucency" if what < 0.5 else "interface"
+        cells = torch.nonzero(mask & (1 << MASKS.index(f"{component}_{sign}")))
         if not len(cells):
             cells = torch.nonzero(mask & band_bits)
         if not len(cells):

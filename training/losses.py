@@ -21,7 +21,7 @@ class LossWeights:
     auxiliary: float = 0.3
     components: float = 0.35
     landmarks: float = 0.12
-    suitability: float = 0.25
+    suitability: float = 0.4
 
 
 def known_bce(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
