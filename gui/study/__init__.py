@@ -1,0 +1,1 @@
+"""Windows of reader studies: setting one up, reading, coordinating, results. Imported when they are opened."""
