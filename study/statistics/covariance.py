@@ -74,6 +74,10 @@ def estimate(
     if relevant.sum() < 2:
         raise NotEstimableError(f"At least two cases are needed for the variance of a {merit}.")
     correct = matrix[:, relevant] if merit is Merit.SENSITIVITY else 1 - matrix[:, relevant]
+    if method is Covariance.CLUSTERED:
+        if cluster is None:
+            raise ValueError("The clustered covariance needs the cluster of each case.")
+        return MeritEstimates(*_clustered_mean(correct, np.asarray(cluster)[relevant]), merit, method)
     # A mean over cases: jackknife, DeLong and unbiased covariances are all the usual one of a mean.
     return MeritEstimates(
         np.asarray(correct.mean(axis=1)), np.atleast_2d(np.cov(correct)) / correct.shape[1], merit, method
@@ -140,3 +144,14 @@ def _clustered_auc(
     s01 = neg @ neg.T * negative_clusters / ((negative_clusters - 1) * n)
     s11 = (pos @ neg.T) * count / (count - 1)
     return placed.auc, s10 / m + s01 / n + (s11 + s11.T) / (m * n)
+
+
+def _clustered_mean(correct: FloatArray, cluster: npt.NDArray[np.generic]) -> tuple[FloatArray, FloatArray]:
+    """A proportion as a ratio of totals per patient: Rao and Scott, Biometrics 1992;48:577-585. correct (k, m)."""
+    names, index = np.unique(cluster, return_inverse=True)
+    if names.size < 2:
+        raise NotEstimableError("At least two patients are needed for the variance of a proportion.")
+    share = np.asarray(correct.mean(axis=1))
+    summed = np.zeros((correct.shape[0], names.size))
+    np.add.at(summed.T, index, (correct - share[:, None]).T)
+    return share, summed @ summed.T * names.size / ((names.size - 1) * correct.shape[1] ** 2)
