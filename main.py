@@ -45,7 +45,13 @@ def _window_arguments(given: list[str]) -> argparse.Namespace:
         epilog="Commands, each with its own --help: predict (the CNN without a window), analyse (statistics of a "
         "reader study), verify (is a record whole?), export (scores out of a record).",
     )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="radiographs, folders, ZIP archives")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="radiographs, folders, ZIP archives; a reader package or the file of a reader study",
+    )
     parser.add_argument("--sample", action="store_true", help="open the simulated samples that come with the program")
     parser.add_argument(
         "--screenshot", type=Path, metavar="OUT.png", help="wait for the diagnosis, save the window, exit"
@@ -88,13 +94,14 @@ def _run_window(options: argparse.Namespace) -> int:
 
 def _begin_reading(decoder: SupervisedWorker, options: argparse.Namespace) -> dict[Source, Future[Any]]:
     from gui.samples import find_samples
+    from gui.study_files import study_action
     from imaging.reader import read_radiograph
     from imaging.sources import Source
 
     if options.sample:
         first = next((sample.path for sample in find_samples(ROOT / "resources" / "samples")), None)
     else:
-        first = next((path for path in options.files[:1] if path.is_file()), None)
+        first = next((path for path in options.files[:1] if path.is_file() and not study_action(path)), None)
     return {} if first is None else {Source(first): decoder.submit(read_radiograph, Source(first), 0)}
 
 

@@ -31,8 +31,10 @@ class ActionSpec:
 
 SEPARATOR = ""
 
-FILE, EDIT, VIEW, TOOLS, CNN, CASE, HELP = "&File", "&Edit", "&View", "&Tools", "&CNN", "&Case", "&Help"
-MENUS = (FILE, EDIT, VIEW, TOOLS, CASE, CNN, HELP)
+FILE, EDIT, VIEW, TOOLS, CASE, CNN, STUDY, HELP = (
+    "&File", "&Edit", "&View", "&Tools", "&Case", "&CNN", "&Study", "&Help",
+)  # fmt: skip
+MENUS = (FILE, EDIT, VIEW, TOOLS, CASE, CNN, STUDY, HELP)
 SUBMENUS = {  # id of the place -> text; the window fills them
     "samples": (FILE, "&Samples"),
     "recent": (FILE, "Open &recent"),
@@ -147,6 +149,13 @@ SPECS: tuple[ActionSpec | str, ...] = (
     ActionSpec("rerun", "Ask the CNN a&gain", CNN, "F5", "refresh"),
     "advanced",
     ActionSpec("model_card", "Model ca&rd …", CNN, "", "info"),
+    ActionSpec("study_read", "&Read for a study …", STUDY, "", "reader", tip="Open the package that you were handed"),
+    SEPARATOR,
+    ActionSpec("study_new", "&New study …", STUDY, "", "add"),
+    ActionSpec("study_open", "&Open a study …", STUDY, "", "folder", tip="The coordinator's file of a study"),
+    ActionSpec("study_results", "Re&sults of a study …", STUDY, "", "chart"),
+    SEPARATOR,
+    ActionSpec("study_example", "&Worked example", STUDY, "", "", tip="A simulated study with its results"),
     ActionSpec("shortcuts", "&Keyboard shortcuts", HELP, "F1; ?", "keyboard"),
     ActionSpec("logs", "&Log …", HELP, "", "log"),
     ActionSpec("about", "&About Lucency", HELP, "", "info"),

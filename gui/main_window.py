@@ -48,6 +48,7 @@ from gui.overlay import OverlayMode, OverlayState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
 from gui.samples import Sample
+from gui.study_files import study_action
 from gui.tools import Tool
 from gui.views.case_list import CaseListView
 from gui.views.diagnosis_panel import DiagnosisPanel
@@ -70,6 +71,7 @@ FILE_FILTER = (
     "Radiographs and archives (*.dcm *.dicom *.png *.jpg *.jpeg *.tif *.tiff *.bmp *.zip DICOMDIR);;All files (*)"
 )
 SAVED_POLL_MS = 250
+STUDY_ACTIONS = ("study_read", "study_new", "study_open", "study_results", "study_example")
 HEAD_DIAMETERS_MM = ("22", "22.2", "26", "28", "32", "36", "40", "44")
 TOOLBAR = (
     ("open_files",),
@@ -85,6 +87,7 @@ TOOLBAR = (
 class MainWindow(QMainWindow):
     painted = Signal()  # once, after the first paint
     closed = Signal()
+    study_asked = Signal(str, object)  # a study's action by id, and the file it is asked for or None
     dialog_asked = Signal(str)  # record, settings, shortcuts, about, logs, model_card: the program opens them
 
     def __init__(
@@ -109,6 +112,7 @@ class MainWindow(QMainWindow):
         self._samples = samples
         self._sample_paths = {sample.path for sample in samples}
         self._has_painted = False
+        self.may_close: Callable[[], bool] = lambda: True  # asked before the window closes
         self._advance_after_record = False
         self._advanced: Job | None = None
         self._engine: EngineDescription | None = None
@@ -297,6 +301,7 @@ class MainWindow(QMainWindow):
         self.welcome.open_files_asked.connect(self.ask_files)
         self.welcome.open_folder_asked.connect(self.ask_folder)
         self.welcome.samples_asked.connect(self.open_samples)
+        self.welcome.study_asked.connect(lambda name: self.study_asked.emit(name, None))
         self._marks.selection_changed.connect(self._refresh_mark_actions)
         self._marks.changed.connect(self._refresh_saved)
         self._undo_stack.canUndoChanged.connect(self.actions_["undo"].setEnabled)
@@ -367,6 +372,8 @@ class MainWindow(QMainWindow):
         }
         for name in ("record", "settings", "shortcuts", "about", "logs", "model_card"):
             handlers[name] = lambda name=name: self.dialog_asked.emit(name)
+        for name in STUDY_ACTIONS:
+            handlers[name] = lambda name=name: self.study_asked.emit(name, None)
         for tool in Tool:
             handlers[f"tool_{tool.value}"] = lambda on, tool=tool: panes.set_tool(tool) if on else None
         return handlers
@@ -374,7 +381,11 @@ class MainWindow(QMainWindow):
     # -- opening ----------------------------------------------------------------------------------
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """Files, folders, ZIP archives, DICOMDIRs: what they hold is added to the list, the first one opened."""
+        """Files, folders, ZIP archives, DICOMDIRs: what they hold is added to the list, the first one opened.
+
+        A reader package or a study among them opens in a window of its own, and is not listed as a recent file.
+        """
+        paths = self._hand_over_studies(paths)
         if not paths:
             return
         job = self._jobs.list_sources(list(paths))
@@ -383,6 +394,17 @@ class MainWindow(QMainWindow):
         for path in paths:
             if path not in self._sample_paths:
                 self._preferences.add_recent(path)
+
+    def _hand_over_studies(self, paths: Sequence[Path]) -> list[Path]:
+        """The paths that are left."""
+        left = []
+        for path in paths:
+            action = study_action(path)
+            if action:
+                self.study_asked.emit(action, path)
+            else:
+                left.append(path)
+        return left
 
     def open_samples(self, first: int = 0) -> None:
         """All samples into the list, one of them on screen."""
@@ -893,6 +915,9 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self.painted.emit)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.may_close():
+            event.ignore()
+            return
         self._controller.flush()
         self._preferences.window_geometry = QByteArray(self.saveGeometry())
         self._preferences.splitter_state = QByteArray(self.splitter.saveState())

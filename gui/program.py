@@ -24,6 +24,7 @@ from gui.overlay import OverlayState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
 from gui.samples import find_samples
+from gui.study_files import study_action
 from gui.version import app_version
 from imaging.sources import Source
 from imaging.worker import SupervisedWorker, decode_worker
@@ -33,6 +34,7 @@ from study.model import Reader
 from study.store import History, Location, StudyStore
 
 if TYPE_CHECKING:
+    from gui.study.desk import StudyDesk  # type: ignore[import-not-found, unused-ignore]
     from gui.views.record_view import RecordView
 
 log = logging.getLogger(__name__)
@@ -107,12 +109,16 @@ class Program(QObject):
         )
         self._dialogs: dict[str, QWidget] = {}
         self._record_view: RecordView | None = None
+        self._desk: StudyDesk | None = None
         self._closed = False
-        self._expects_files = False
+        self.expects_files = False
+        self.has_painted = False
         self._rest_started = False
         self.window.set_model(self.card)
         self.window.painted.connect(self._after_first_paint)
         self.window.dialog_asked.connect(self.show_dialog)
+        self.window.study_asked.connect(self.open_study)
+        self.window.may_close = self._may_close
         self.window.closed.connect(self.close)
         self.window.welcome.drafts_asked.connect(self.open_drafts)
         preferences.changed.connect(self._on_preference)
@@ -176,7 +182,8 @@ class Program(QObject):
 
     def _after_first_paint(self) -> None:
         """What can wait until the radiograph that was asked for is on screen: on two cores everything competes."""
-        if self.library.cases or self._expects_files:
+        self.has_painted = True
+        if self.library.cases or self.expects_files:
             self.controller.radiograph_changed.connect(self._start_the_rest, Qt.ConnectionType.QueuedConnection)
             self.library.open_failed.connect(lambda *_: self._start_the_rest())
             QTimer.singleShot(REST_STARTS_MS, self._start_the_rest)
@@ -322,10 +329,44 @@ class Program(QObject):
         """The last run ended below Python: its report can be looked at and copied."""
         self.window.show_problem("Lucency ended unexpectedly last time. What was recorded is safe.", note)
 
+    # -- reader studies ---------------------------------------------------------------------------
+
+    @property
+    def desk(self) -> StudyDesk:
+        """The windows of reader studies. Their modules are imported when the first one is asked for."""
+        if self._desk is None:
+            from gui.study.desk import StudyDesk  # type: ignore[import-not-found, unused-ignore]
+
+            self._desk = StudyDesk(
+                self.places.root, self.preferences.data_folder, self.jobs, self.preferences, self.version, self.window
+            )
+        return self._desk
+
+    def open_study(self, action: str, path: Path | None = None) -> None:
+        """A study's window, by the id of its action; `path` is the file that was given with it, if any."""
+        if self._closed:
+            return
+        if not self.has_painted:  # a package on the command line: the window that owns the others comes first
+            self.window.painted.connect(lambda: self.open_study(action, path))
+            return
+        desk = self.desk
+        ways: dict[str, Callable[[], object]] = {
+            "study_new": desk.new_study,
+            "study_open": lambda: desk.open_study(path),
+            "study_read": lambda: desk.read_package(path),
+            "study_results": lambda: desk.show_results(path),
+            "study_example": desk.open_example,
+        }
+        ways[action]()
+
+    def _may_close(self) -> bool:
+        """Not while a study's window has something to finish first."""
+        return self._desk is None or self._desk.close_all()
+
     # -- the end ----------------------------------------------------------------------------------
 
     def open(self, paths: Sequence[Path], *, sample: int | None = None) -> None:
-        self._expects_files = bool(paths)
+        self.expects_files = any(not study_action(path) for path in paths)
         if sample is not None:
             self.window.open_samples(sample)
         self.window.open_paths(list(paths))
@@ -336,6 +377,8 @@ class Program(QObject):
             return
         self._closed = True
         self.controller.flush()
+        if self._desk is not None:
+            self._desk.close_all()
         for dialog in list(self._dialogs.values()):
             dialog.close()
         if self._record_view is not None:

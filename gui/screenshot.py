@@ -42,8 +42,8 @@ class Screenshot(QObject):
         window = self._program.window
         window.resize(*SIZE)
         window.show()
-        self._nothing_to_open = not files and not sample
         self._program.open(files, sample=0 if sample else None)
+        self._nothing_to_open = not sample and not self._program.expects_files
         self._timer.start()
 
     def _poll(self) -> None:

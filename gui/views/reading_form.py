@@ -423,7 +423,7 @@ class ReadingForm(QWidget):
         part = QVBoxLayout(self.score_part)
         part.setContentsMargins(0, 4, 0, 0)
         part.setSpacing(2)
-        caption = QLabel(self.tr("&Score for loosening"))
+        caption = QLabel(self.tr("Score for loosenin&g"))
         caption.setProperty("role", "section")
         self.score_spin = ScoreSpin()
         caption.setBuddy(self.score_spin)

@@ -38,6 +38,7 @@ class WelcomeView(QScrollArea):
     open_folder_asked = Signal()
     samples_asked = Signal(int)  # index of the sample to show first
     drafts_asked = Signal()
+    study_asked = Signal(str)  # id of an action of the menu Study
 
     def __init__(self, samples: Sequence[Sample], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -86,6 +87,7 @@ class WelcomeView(QScrollArea):
                 self._tiles.append(self._tile(index))
             self.set_titles_hidden(False)
             self._arrange()
+        column.addWidget(self._build_studies())
         column.addStretch(2)
 
     def show_drafts(self, count: int) -> None:
@@ -154,6 +156,40 @@ class WelcomeView(QScrollArea):
             row.addWidget(button)
         return target
 
+    def _build_studies(self) -> QWidget:
+        """The way into reader studies: for those who have one; everybody else looks past it."""
+        part = QWidget()
+        column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        head, row = QHBoxLayout(), QHBoxLayout()
+        heading = QLabel("Reader studies")
+        heading.setProperty("role", "section")
+        head.addWidget(heading)
+        head.addStretch(1)
+        head.addWidget(
+            self._study_button("study_example", "See the worked example of a reader study", "chart", role="quiet")
+        )
+        row.setSpacing(10)
+        for name, text, icon in (
+            ("study_read", "Read for a study …", "reader"),
+            ("study_new", "New study …", "add"),
+            ("study_open", "Open a study …", "folder"),
+        ):
+            row.addWidget(self._study_button(name, text, icon))
+        row.addStretch(1)
+        column.addLayout(head)
+        column.addLayout(row)
+        return part
+
+    def _study_button(self, name: str, text: str, icon: str, role: str = "") -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName(name)
+        button.setProperty("role", role)
+        icons.attach(button, icon)
+        button.clicked.connect(lambda: self.study_asked.emit(name))
+        return button
+
     def _tile(self, index: int) -> QToolButton:
         tile = QToolButton()
         tile.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
@@ -175,4 +211,10 @@ class WelcomeView(QScrollArea):
 def _set_picture(tile: QToolButton, pixels: npt.NDArray[np.uint8]) -> None:
     rows, cols = pixels.shape
     image = QImage(pixels.tobytes(), cols, rows, cols, QImage.Format.Format_Grayscale8).copy()
-    tile.setIcon(QIcon(QPixmap.fromImage(image)))
+    # Of the very size that is asked for: on a scaled screen a button draws a smaller picture larger than its place.
+    ratio = tile.devicePixelRatioF()
+    pixmap = QPixmap.fromImage(image).scaled(
+        tile.iconSize() * ratio, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )
+    pixmap.setDevicePixelRatio(ratio)
+    tile.setIcon(QIcon(pixmap))

@@ -496,7 +496,7 @@ def test_every_control_has_a_name_for_a_screen_reader(form):
 def test_mnemonics_are_not_used_twice(form):
     texts = [getattr(widget, "text", lambda: "")() for widget in form.findChildren(QWidget)]
     keys = [match.group(1).lower() for text in texts if (match := re.search(r"&(\w)", str(text)))]
-    menus = set("fevtch")  # File, Edit, View, Tools, Case and CNN, Help
+    menus = set("fevtcsh")  # File, Edit, View, Tools, Case and CNN, Study, Help
     assert len(keys) == len(set(keys)) >= 10
     assert not menus & set(keys)
 

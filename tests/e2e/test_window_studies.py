@@ -1,0 +1,141 @@
+"""How the main window hands over to the windows of reader studies: menu, welcome page, files, quitting."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import QPushButton
+
+from gui.study_files import OPEN_STUDY, READ_PACKAGE, study_action
+from study.package import SUFFIX
+from tests.e2e.window_program import make_root, opened, wait_until, write_hip
+
+pytestmark = [
+    pytest.mark.qt_log_ignore("does not support propagateSizeHints", extend=True),
+    pytest.mark.timeout(300),
+]
+
+
+class Desk:
+    """Stands in for gui.study.desk.StudyDesk: notes what it is asked."""
+
+    made: list[Desk]
+
+    def __init__(self, root: Path, data_folder: Path, jobs: Any, preferences: Any, app_version: str, parent: Any):
+        assert (root / "pyproject.toml").is_file()
+        assert data_folder == preferences.data_folder
+        assert app_version
+        self.parent = parent
+        self.asked: list[tuple[str, Path | None]] = []
+        self.lets_go = True
+        self.made.append(self)
+
+    def new_study(self) -> None:
+        self.asked.append(("new", None))
+
+    def open_study(self, path: Path | None = None) -> None:
+        self.asked.append(("open", path))
+
+    def read_package(self, path: Path | None = None) -> None:
+        self.asked.append(("read", path))
+
+    def show_results(self, path: Path | None = None) -> None:
+        self.asked.append(("results", path))
+
+    def open_example(self) -> None:
+        self.asked.append(("example", None))
+
+    def close_all(self) -> bool:
+        return self.lets_go
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    return make_root(tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture
+def desks(monkeypatch) -> list[Desk]:
+    module = ModuleType("gui.study.desk")
+    Desk.made = []
+    module.StudyDesk = Desk  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gui.study.desk", module)
+    monkeypatch.setitem(sys.modules, "gui.study", ModuleType("gui.study"))
+    return Desk.made
+
+
+def make_study(path: Path) -> Path:
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table anything (x)")
+    connection.close()
+    return path
+
+
+def test_a_study_is_known_by_what_it_is(tmp_path):
+    assert study_action(make_study(tmp_path / "hips without an ending")) == OPEN_STUDY
+    assert study_action(tmp_path / f"AB{SUFFIX.upper()}") == READ_PACKAGE
+    assert study_action(write_hip(tmp_path / "hip.png")) == ""
+    assert study_action(tmp_path) == study_action(tmp_path / "missing") == ""
+    assert study_action(tmp_path / "AB.lucency-return") == ""
+
+
+def test_menu_and_welcome_page_lead_to_one_desk(qapp, root, tmp_path, desks):
+    with opened(root, tmp_path / "data") as program:
+        wait_until(lambda: program.has_painted)
+        assert desks == [], "nothing is imported before a study is asked for"
+        for name in ("study_new", "study_open", "study_read", "study_results", "study_example"):
+            program.window.actions_[name].trigger()
+        (desk,) = desks
+        assert desk.asked == [(name, None) for name in ("new", "open", "read", "results", "example")]
+        assert desk.parent is program.window
+        desk.asked.clear()
+        for name in ("study_read", "study_new", "study_open", "study_example"):
+            program.window.welcome.findChild(QPushButton, name).click()
+        assert [name for name, _ in desk.asked] == ["read", "new", "open", "example"]
+        titles = [action.text().replace("&", "") for action in program.window.menuBar().actions()]
+        assert titles[titles.index("CNN") :] == ["CNN", "Study", "Help"]
+
+
+def test_files_of_studies_open_there_and_radiographs_here(qapp, root, tmp_path, desks):
+    package, study = tmp_path / f"AB{SUFFIX}", make_study(tmp_path / "hips.sqlite")
+    package.write_bytes(b"PK")
+    with opened(root, tmp_path / "data") as program:
+        program.open([package])
+        assert desks == [], "the window itself comes first"
+        wait_until(lambda: bool(desks))
+        (desk,) = desks
+        assert desk.asked == [("read", package)]
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(path)) for path in (study, write_hip(tmp_path / "hip.png"))])
+        program.window.dropEvent(
+            QDropEvent(
+                QPointF(QPoint(300, 300)),
+                Qt.DropAction.CopyAction,
+                data,
+                Qt.MouseButton.LeftButton,
+                Qt.KeyboardModifier.NoModifier,
+            )
+        )
+        assert desk.asked[1:] == [("open", study)]
+        wait_until(lambda: [item.label for item in program.library.cases] == ["hip.png"])
+        assert [file.path.name for file in program.preferences.recent_files] == ["hip.png"]
+        assert not program.window.notice.message
+
+
+def test_an_open_study_can_keep_the_program_open(qapp, root, tmp_path, desks):
+    with opened(root, tmp_path / "data") as program:
+        wait_until(lambda: program.has_painted)
+        program.open_study("study_example")
+        desks[0].lets_go = False
+        assert not program.window.close()
+        assert program.window.isVisible()
+        desks[0].lets_go = True
+        assert program.window.close()
+        assert not program.window.isVisible()
