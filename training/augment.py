@@ -193,6 +193,11 @@ def stretch(image: Tensor) -> Tensor:
     return (grey - SPEC.mean[0]) / SPEC.std[0]
 
 
+def as_grey(image: Tensor) -> Tensor:
+    """A batch as `make_batch` gives it, back as grey 0-1: for networks that are normalised otherwise."""
+    return image * SPEC.std[0] + SPEC.mean[0]
+
+
 def make_batch(
     pixels: Tensor,
     masks: Tensor,

@@ -69,6 +69,13 @@ def input_spec(options: CrossValidationOptions) -> InputSpec:
     return InputSpec(size, published.channels, published.mean, published.std)
 
 
+def normalised(grey: Tensor, spec: InputSpec) -> Tensor:
+    """(B, 1, S, S) grey 0-1 -> (B, channels, S, S) as the network is given it."""
+    mean = torch.tensor(spec.mean, device=grey.device).reshape(1, -1, 1, 1)
+    std = torch.tensor(spec.std, device=grey.device).reshape(1, -1, 1, 1)
+    return (grey.expand(-1, spec.channels, -1, -1) - mean) / std
+
+
 class HipDataset(Dataset[tuple[Tensor, Tensor]]):
     """Grey crops (1, S, S) 0-1 and labels, read once and kept."""
 
@@ -128,14 +135,10 @@ class LoosenessModule(lightning.LightningModule):
                 self.network.load_state_dict({name: value.float() for name, value in state.items()})
         else:
             self.network = create(options.architecture, 1, options.weights)
-        self.register_buffer("mean", torch.tensor(self.spec.mean).reshape(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor(self.spec.std).reshape(1, -1, 1, 1))
 
     def forward(self, grey: Tensor) -> Tensor:
         """(B, 1, S, S) grey 0-1 -> logits (B,)."""
-        assert isinstance(self.mean, Tensor)
-        assert isinstance(self.std, Tensor)
-        given = (grey.expand(-1, self.spec.channels, -1, -1) - self.mean) / self.std
+        given = normalised(grey, self.spec)
         if isinstance(self.network, LucencyNet):
             return self.network.training_outputs(given)["loose"]
         return self.network(given)[:, 0]
