@@ -17,11 +17,13 @@ COMMANDS: dict[str, str] = {
     "simulate": "training.simulation.command",
     "samples": "training.simulation.samples",
     "contact-sheets": "training.simulation.contact_sheets",
+    "freeze": "training.simulation.evaluation_sets",
     "prepare": "training.prepare",
     "fit": "training.fit",
     "calibrate": "training.calibrate",
     "bundle": "training.bundle",
     "evaluate": "training.evaluate",
+    "pretrain": "training.pretrain",
     "cross-validate": "training.cross_validate",
     "benchmark": "training.benchmark",
 }
