@@ -26,7 +26,7 @@ from study.cases import StudyCase
 from study.chain import canonical_json
 from study.design import Plan, PlannedCase, Slot
 from study.files import replace_file, sync_folder
-from study.protocol import Protocol, protocol_sha256
+from study.protocol import PROTOCOL_VERSION, Protocol, protocol_sha256
 from study.truth import commitment, from_base64, to_base64
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _MANIFEST, _SIGNATURE = "manifest.json", "manifest.sig"
 _MAX_MANIFEST_BYTES = 64 * 1024**2
 _MAX_MEMBER_BYTES = 512 * 1024**2
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the time of writing is nobody's business
+_DAMAGED_AID = "The CNN's answer in this package is damaged; ask for the package again."
 _DX_FOR_PRESENTATION = "1.2.840.10008.5.1.4.1.1.1.1"
 
 
@@ -323,26 +324,43 @@ class ReaderPackage:
 
         Raises PackageError.
         """
+        if case_id not in self.plan.aids:
+            raise PackageError("The CNN is not part of this package.")
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return self._open_aid(archive, case_id)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise PackageError(_DAMAGED_AID) from error
+
+    def check_aids(self, archive: zipfile.ZipFile, keep_going: Callable[[str], None]) -> None:
+        """Open every one, out of the package's opened file. Raises PackageError."""
+        for case_id in self.plan.aids:
+            keep_going(_aid_name(case_id))
+            self._open_aid(archive, case_id)
+
+    def _open_aid(self, archive: zipfile.ZipFile, case_id: str) -> Aid:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        if case_id not in self.plan.aids:
-            raise PackageError("The CNN is not part of this package.")
         context = f"{self.protocol.study_id} {self.reader_id} {case_id}".encode()
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                data = _member(archive, _aid_name(case_id), _MAX_MEMBER_BYTES)
+            data = _member(archive, _aid_name(case_id), _MAX_MEMBER_BYTES)
             key = _aid_key(from_base64(self.manifest.secret), case_id)
             aid = msgspec.json.decode(AESGCM(key).decrypt(data[:12], data[12:], context), type=Aid)
+            if aid.map is not None:
+                aid.map.array()
         except (OSError, zipfile.BadZipFile, InvalidTag, ValueError) as error:
-            raise PackageError("The CNN's answer in this package is damaged; ask for the package again.") from error
+            raise PackageError(_DAMAGED_AID) from error
         if aid.case_id != case_id or commitment(aid) != self.plan.aids[case_id]:
             raise PackageError("The CNN's answer in this package is not the one that was fixed for this case.")
         return aid
 
 
-def open_package(path: Path) -> ReaderPackage:
-    """Check a package from end to end, which reads all of it. Raises PackageError with a sentence."""
+def open_package(path: Path, keep_going: Callable[[int, int], bool] = lambda _done, _total: True) -> ReaderPackage:
+    """Check a package from end to end, which reads all of it. Raises PackageError with a sentence.
+
+    keep_going is told how many bytes of how many are checked, and answers whether to go on.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             text = _member(archive, _MANIFEST, _MAX_MANIFEST_BYTES)
@@ -357,19 +375,34 @@ def open_package(path: Path) -> ReaderPackage:
             names = {_MANIFEST, _SIGNATURE, *wanted, *(_aid_name(case_id) for case_id in manifest.plan.aids)}
             if sorted(names) != sorted(info.filename for info in archive.infolist()):
                 raise _damaged(path)
+            tell = _Teller(archive, keep_going)
             for name, digest in wanted.items():
+                tell(name)
                 if hashlib.sha256(_member(archive, name, _MAX_MEMBER_BYTES)).hexdigest() != digest:
                     raise _damaged(path)
+            package = ReaderPackage(path, manifest, hashlib.sha256(text).hexdigest())
+            package.check_aids(archive, tell)  # found now, not in the middle of the study
     except FileNotFoundError:
         raise PackageError(f"{path.name} does not exist.") from None
     except zipfile.BadZipFile:
         raise PackageError(f"{path.name} is no reader package, or only a part of one.") from None
     except OSError as error:
         raise PackageError(f"{path.name} cannot be read.") from error
-    package = ReaderPackage(path, manifest, hashlib.sha256(text).hexdigest())
-    for case_id in manifest.plan.aids:
-        package.open_aid(case_id)  # found now, not in the middle of the study
     return package
+
+
+class _Teller:
+    """Says how far the checking is; called with the name of what is checked next."""
+
+    def __init__(self, archive: zipfile.ZipFile, keep_going: Callable[[int, int], bool]) -> None:
+        self._sizes = {info.filename: info.file_size for info in archive.infolist()}
+        self._keep_going = keep_going
+        self._done = 0
+
+    def __call__(self, name: str) -> None:
+        if not self._keep_going(self._done, sum(self._sizes.values())):
+            raise PackageError("Stopped.")
+        self._done += self._sizes[name]
 
 
 def _check_plan(path: Path, manifest: Manifest) -> None:
@@ -388,7 +421,7 @@ def _check_plan(path: Path, manifest: Manifest) -> None:
 def _manifest(path: Path, text: bytes) -> Manifest:
     with contextlib.suppress(msgspec.DecodeError):
         told = msgspec.json.decode(text, type=_Told)
-        if told.format == FORMAT and told.version > VERSION:
+        if told.format == FORMAT and (told.version > VERSION or told.protocol.schema > PROTOCOL_VERSION):
             raise PackageError(
                 f"{path.name} was written by a newer version of the program. Install that one to read it."
             )
@@ -397,9 +430,14 @@ def _manifest(path: Path, text: bytes) -> Manifest:
     raise PackageError(f"{path.name} is no reader package, or is damaged.")
 
 
+class _ToldProtocol(msgspec.Struct, frozen=True):
+    schema: int = PROTOCOL_VERSION
+
+
 class _Told(msgspec.Struct):
     format: str
     version: int
+    protocol: _ToldProtocol = _ToldProtocol()
 
 
 def _damaged(path: Path) -> PackageError:

@@ -432,7 +432,7 @@ class Session:
             return "The protocol does not allow going back; tell the coordinator, who can note a deviation."
         if payload.old not in (state.unaided, state.aided) or payload.new.id != payload.old.id:
             return "There is no such answer to correct."
-        if payload.old == state.unaided and state.revealed_utc:
+        if payload.old == state.unaided and self._shown_since(state):
             return "An unaided answer cannot be changed after the CNN's was shown."
         if payload.new.mode is not payload.old.mode or payload.new.revises != payload.old.revises:
             return "A correction cannot change when an answer was given."
@@ -441,6 +441,14 @@ class Session:
         if payload.new == payload.old:
             return "The correction changes nothing."
         return self._refuse_reading(payload.new, state)
+
+    def _shown_since(self, state: SlotState) -> bool:
+        """The reader has seen the CNN's answer on this case after their own: here, or where the case came again."""
+        return any(
+            other.revealed_utc and (other is state or other.revealed_utc > state.unaided_utc)
+            for other in self.slots
+            if other.slot.case_id == state.slot.case_id
+        )
 
     def _refuse_signature(self, payload: Signed) -> str:
         if self.current is not None:

@@ -197,3 +197,26 @@ def test_the_session_of_a_package_starts_at_its_first_case(tmp_path):
     session = session_of(path)
     assert session.progress().practice_total == 1
     assert session.current.slot.practice
+
+
+def test_checking_says_how_far_it_is_and_can_be_stopped(tmp_path):
+    path, *_ = make_package(tmp_path)
+    told = []
+    open_package(path, lambda done, total: told.append((done, total)) or True)
+    assert len(told) == 5 + 5, "images and answers of four cases and one for practice"
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert all(0 <= done < total for done, total in told)
+    with pytest.raises(PackageError, match="Stopped"):
+        open_package(path, lambda done, total: False)
+
+
+def test_a_protocol_of_a_newer_program_is_told_from_damage(tmp_path):
+    path, *_ = make_package(tmp_path)
+    parts = unpacked(path)
+    newer = parts["manifest.json"].replace(b'"schema":1', b'"anew":true,"schema":2')
+    assert newer != parts["manifest.json"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, newer if name == "manifest.json" else data)
+    with pytest.raises(PackageError, match="newer version of the program"):
+        open_package(path)

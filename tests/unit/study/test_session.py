@@ -301,3 +301,21 @@ def test_not_assessable_only_where_the_protocol_has_it():
 
 def test_an_aid_never_says_that_it_is_a_sham():
     assert "sham" not in " ".join(Aid.__struct_fields__)
+
+
+def test_an_unaided_answer_stays_once_the_case_was_seen_with_the_cnn_in_another_part():
+    value = protocol(arms=Arms.CROSSOVER, going_back_allowed=True, washout_days=28)
+    plans = [plan_for(value, reader) for reader in range(2)]
+    plan = next(plan for plan in plans if plan.slots[0].arm is Arm.UNAIDED)
+    session, chain = Session(value, plan, "R1", open_aid=aid), Chain()
+    do(session, chain, session.start("1"), utc(1))
+    read_everything(session, chain, utc(1))
+    opens = utc(1) + timedelta(days=28)
+    seen_again = session.current.slot.case_id
+    first = next(state for state in session.slots if state.slot.case_id == seen_again)
+    other = next(state for state in session.slots if state.slot.period == 1 and state.slot.case_id != seen_again)
+    do(session, chain, session.reveal(opens), opens)
+    new = msgspec.structs.replace(first.unaided, score=60.0)
+    with pytest.raises(SessionError, match="after the CNN's was shown"):
+        session.correct(first.slot.index, new, "slip", opens)
+    assert session.correct(other.slot.index, msgspec.structs.replace(other.unaided, score=60.0), "slip", opens)
