@@ -12,6 +12,7 @@ from study.analysis.results import Design
 from study.scores import ScoreTable
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,14 @@ class Grid:
         """
         modes = np.flatnonzero(self.read[:, readers].any(axis=(1, 2)))
         cases = np.flatnonzero(self.read[:, readers].any(axis=(0, 1)))
-        place = np.ix_(modes, np.array(readers, dtype=np.intp), cases)
+        return self._at(modes, np.array(readers, dtype=np.intp), cases)
+
+    def only(self, cases: npt.NDArray[np.bool_]) -> Grid:
+        """The cases that are marked, (cases,)."""
+        return self._at(np.arange(len(self.modes)), np.arange(len(self.readers)), np.flatnonzero(cases))
+
+    def _at(self, modes: IntArray, readers: IntArray, cases: IntArray) -> Grid:
+        place = np.ix_(modes, readers, cases)
         return Grid(
             [self.modes[mode] for mode in modes],
             [self.readers[reader] for reader in readers],

@@ -110,6 +110,20 @@ def analyse_any_design(truth: npt.ArrayLike, scores: npt.ArrayLike, modes: list[
     return UAnalysis(tuple(aucs), tuple(differences))
 
 
+def analyse_calls(correct: npt.ArrayLike, modes: list[str], level: float = 0.95) -> UAnalysis:
+    """Sensitivity or specificity for any design: correct (modes, readers, cases) is 1, 0, or NaN where not read.
+
+    A share of right calls is the AUC of the calls against cases that everybody rates one half, and these add nothing to
+    its variance: what remains are the moments of Gallas, Pennello, Myers, J Opt Soc Am A 2007;24:B70-B80.
+    Raises NotEstimableError when a mode has no call or only one reader.
+    """
+    calls = np.asarray(correct, dtype=np.float64)
+    if calls.shape[2] < 2:
+        raise NotEstimableError("At least two cases are needed for the variance of a share of right calls.")
+    truth = np.repeat([True, False], calls.shape[2])
+    return analyse_any_design(truth, np.concatenate([calls, np.full_like(calls, 0.5)], axis=2), modes, level)
+
+
 @dataclass(frozen=True)
 class _Parts:
     """study.statistics.comparisons.Comparisons by mode and reader."""
