@@ -281,11 +281,11 @@ def _algorithm_against_readers(
 ) -> Estimate:
     if algorithm is None:
         raise NotEstimableError("it compares a CNN with readers, and no reader is named as the CNN.")
-    own = grid.read[:, grid.readers.index(algorithm)].any(axis=0)
     theirs = next(mode for mode in range(len(grid.modes)) if grid.read[mode, people].any())
-    there = [person for person in people if grid.read[theirs, person].any()]
-    read: npt.NDArray[np.bool_] = np.atleast_1d(grid.read[theirs, there].any(axis=0))
-    both, said = _complete(grid.only(read), np.vstack([own[None], grid.read[theirs, there]])[:, read])
+    own = np.logical_or.reduce(grid.read[:, grid.readers.index(algorithm)])
+    rows = np.stack([own, *(grid.read[theirs, person] for person in people if grid.read[theirs, person].any())])
+    asked: npt.NDArray[np.bool_] = np.logical_or.reduce(rows[1:])  # the cases that a person read
+    both, said = _complete(grid.only(asked), rows[:, asked])
     result = one_against_many(both, algorithm, people, merit, level)
     clustered = both.clustered
     return Estimate(
