@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from study.analysis import ONE_READER, analyse
 from study.example import LOOSE, PLAN, example_analysis, simulated_scores, write_example
-from study.plots import export_plots, plots
 from study.report import (
     Preregistration,
     Provenance,
@@ -120,21 +118,6 @@ def test_the_report_is_one_file_without_scripts():
     assert PROVENANCE.sha256 in page
     assert "compliant" not in page.lower()
     assert "supports" in page
-
-
-def test_plots_are_accessible_svg_files(tmp_path):
-    for path in export_plots(example_analysis(), tmp_path):
-        root = ET.fromstring(path.read_text("utf-8"))
-        space = "{http://www.w3.org/2000/svg}"
-        title, text = root.find(f"{space}title"), root.find(f"{space}desc")
-        assert title.text
-        assert text.text
-        assert root.get("aria-labelledby").split() == [title.get("id"), text.get("id")]
-    assert {path.stem for path in tmp_path.iterdir()} == {
-        *("roc", "differences", "sensitivity-specificity", "switches", "time"),
-    }
-    ids = re.findall(r" id='([^']+)'", "".join(plot.svg for plot in plots(example_analysis())))
-    assert len(ids) == len(set(ids))
 
 
 def test_the_example_says_that_nobody_read(tmp_path):
