@@ -83,11 +83,13 @@ def read_case_csv(path: Path, keep_going: Callable[[int], bool] = lambda _: True
     Raises CasesError where the file is no such list.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
     except OSError as error:
         raise CasesError(f"{path.name} cannot be read.") from error
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = path.read_bytes().decode("cp1252", "replace")
+        text = data.decode("cp1252", "replace")
     first = text.partition("\n")[0]
     separator = max(",;\t", key=first.count)
     try:
@@ -156,9 +158,7 @@ def _candidate(number: int, row: dict[str, str], folder: Path) -> Candidate:
     frame_text = row.get("frame", "") or "0"
     if not (frame_text.isascii() and frame_text.isdigit()):
         raise _RowError(f"“{row['frame']}” is no frame.", "Count frames from 0.")
-    source = Source(folder / given)
-    if not source.path.is_file():
-        raise _RowError(f"{source.path.name} does not exist.", "Correct the path, or leave the row out.")
+    source = Source(_found(folder, given))
     try:
         digest = source_sha256(source)
     except RadiographError as error:
@@ -174,6 +174,15 @@ def _candidate(number: int, row: dict[str, str], folder: Path) -> Candidate:
         row.get("patient", ""),
         row.get("practice", "").lower() in _YES,
     )
+
+
+def _found(folder: Path, given: str) -> Path:
+    """The file that the list names; a list written on Windows has backslashes."""
+    for text in dict.fromkeys((given, given.replace("\\", "/"))):
+        if "\0" not in text and (folder / text).is_file():
+            return folder / text
+    name = given.replace("\\", "/").rpartition("/")[2].replace("\0", "")
+    raise _RowError(f"{name} does not exist.", "Correct the path, or leave the row out.")
 
 
 def _box(row: dict[str, str]) -> Box | None:
@@ -208,6 +217,10 @@ def case_problems(candidates: Sequence[Candidate]) -> list[RowProblem]:
             what = f"{_rows(same)} are the same hip of the same image."
             out.append(RowProblem(same[0].row, what, "Keep one of them, or give the side of each."))
     for same in by_image.values():
+        unsided = [case for case in same if case.side is Side.UNKNOWN and case.box is None]
+        if unsided and any(case.frame == unsided[0].frame and case.key != unsided[0].key for case in same):
+            what = f"{_rows(same)} are one image, and one of them does not say which hip it is."
+            out.append(RowProblem(unsided[0].row, what, "Give the side of each."))
         if len({case.patient for case in same if case.patient}) > 1:
             out.append(
                 RowProblem(same[0].row, f"{_rows(same)} are one image of two patients.", "Correct the patient column.")
@@ -257,7 +270,10 @@ def name_cases(candidates: Sequence[Candidate], secret: str) -> dict[str, Candid
 
 def study_cases(named: dict[str, Candidate], secret: str) -> tuple[StudyCase, ...]:
     """The case list as it is recorded: without paths, truth, or a patient's name or number."""
-    patients = {name: case.patient or f"only:{name}" for name, case in named.items()}
+    of_image = {case.image_sha256: case.patient for case in named.values() if case.patient}
+    patients = {  # both hips of one image are one patient's, whether or not the list says so
+        name: of_image.get(case.image_sha256) or f"only:{case.image_sha256}" for name, case in named.items()
+    }
     ranked = sorted(
         set(patients.values()), key=lambda text: hashlib.sha256(f"{secret}/patient/{text}".encode()).digest()
     )

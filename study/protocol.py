@@ -158,20 +158,63 @@ def protocol_sha256(protocol: Protocol) -> str:
     return hashlib.sha256(canonical_json(protocol).encode("utf-8")).hexdigest()
 
 
+class Part(StrEnum):
+    """What a problem of a protocol is about."""
+
+    QUESTION = "question"
+    READERS = "readers"
+    CASES = "cases"
+    DESIGN = "design"
+    CNN = "cnn"
+    ANALYSIS = "analysis"
+    SIZE = "size"
+
+
 def protocol_problems(protocol: Protocol) -> list[str]:
     """What has to be corrected before the protocol can be registered, as sentences."""
-    plan, out = protocol.plan, []
+    return [sentence for _, sentence in problems_by_part(protocol)]
+
+
+def problems_by_part(protocol: Protocol) -> list[tuple[Part, str]]:
+    """Like `protocol_problems`, each with what it is about."""
+    return [
+        *((Part.QUESTION, sentence) for sentence in _question_problems(protocol)),
+        *((Part.CASES, sentence) for sentence in _case_problems(protocol)),
+        *((Part.READERS, sentence) for sentence in _reader_problems(protocol)),
+        *((Part.DESIGN, sentence) for sentence in _design_problems(protocol)),
+        *((Part.CNN, sentence) for sentence in _cnn_problems(protocol)),
+        *((Part.ANALYSIS, sentence) for sentence in _plan_problems(protocol, protocol.plan)),
+        *((Part.SIZE, sentence) for sentence in _size_problems(protocol.plan)),
+    ]
+
+
+def _question_problems(protocol: Protocol) -> list[str]:
     required = {
         "a title": protocol.title,
         "the question": protocol.question,
         "the reference standard": protocol.reference_standard,
         "where the reference standard comes from": protocol.reference_source,
     }
-    out += [f"Give {name}." for name, value in required.items() if not value.strip()]
-    if not protocol.readers or any(group.count < 1 for group in protocol.readers):
-        out.append("Say how many readers of which experience take part.")
+    return [f"Give {name}." for name, value in required.items() if not value.strip()]
+
+
+def _case_problems(protocol: Protocol) -> list[str]:
+    out = []
     if protocol.planned_cases < 2:
         out.append("A study needs at least two cases.")
+    if protocol.practice_cases < 0:
+        out.append("The number of practice cases cannot be negative.")
+    return out
+
+
+def _reader_problems(protocol: Protocol) -> list[str]:
+    if not protocol.readers or any(group.count < 1 for group in protocol.readers):
+        return ["Say how many readers of which experience take part."]
+    return []
+
+
+def _design_problems(protocol: Protocol) -> list[str]:
+    out = []
     if protocol.design is StudyDesign.SPLIT_PLOT:
         if not 2 <= protocol.blocks <= min(max(protocol.planned_readers, 2), max(protocol.planned_cases, 2)):
             out.append("A split-plot study needs at least two blocks, and a reader and a case for each.")
@@ -183,17 +226,28 @@ def protocol_problems(protocol: Protocol) -> list[str]:
         out.append("With one arm there is nothing to compare: choose two arms, or compare the CNN with readers.")
     if protocol.arms is Arms.CROSSOVER and protocol.washout_days < 1:
         out.append("A crossover needs a washout of at least one day between its arms.")
-    if not (protocol.bundle_id and protocol.bundle_sha256):
-        out.append("Choose the CNN that the study is about.")
     if not 0 <= protocol.repeats <= protocol.planned_cases // 2:
         out.append("At most half of the cases can be read twice, or the two readings would lie close together.")
-    if protocol.practice_cases < 0:
-        out.append("The number of practice cases cannot be negative.")
+    return out
+
+
+def _cnn_problems(protocol: Protocol) -> list[str]:
+    out = []
+    if not (protocol.bundle_id and protocol.bundle_sha256):
+        out.append("Choose the CNN that the study is about.")
     if not (math.isfinite(protocol.sham_share) and 0 <= protocol.sham_share <= 0.5):
         out.append("The share of sham outputs lies between 0 and a half.")
     if protocol.sham_share > 0 and not protocol.shows_cnn:
         out.append("Sham outputs need an arm in which the CNN is shown.")
-    out += _plan_problems(protocol, plan)
+    return out
+
+
+def _size_problems(plan: AnalysisPlan) -> list[str]:
+    out = []
+    if plan.effect is not None and not 0 < plan.effect < 1:
+        out.append("The difference that the study is planned to find lies above 0 and below 1.")
+    if plan.power is not None and not 0 < plan.power < 1:
+        out.append("The power lies above 0 and below 1.")
     return out
 
 

@@ -43,20 +43,21 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ p.title }} – protocol</title><style>
 body { font: 11pt/1.45 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; color: #111; background: #fff; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin: 1.4rem 0 .3rem; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .25rem .5rem;
-border-bottom: 1px solid #bbb; } th { width: 14rem; font-weight: 600; } code { overflow-wrap: anywhere; font-size: 9pt; }
+table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: 4px 8px;
+border-bottom: 1px solid #bbb; } th { font-weight: 600; } code { overflow-wrap: anywhere; font-size: 9pt; }
 @media print { body { margin: 0; } tr { break-inside: avoid; } }
 </style></head><body>
-<h1>{{ p.title }}</h1><p>Protocol of a reader study</p>
+<h1>{{ p.title }}</h1><p>Protocol of a reader study, {{ p.study_id }}</p>
 {% for heading, rows in sections %}<h2>{{ heading }}</h2><table>
-{% for name, value in rows %}<tr><th scope="row">{{ name }}</th><td>{{ value }}</td></tr>
+{% for name, value in rows %}<tr><th scope="row" width="32%">{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}</table>{% endfor %}
 {% if deviations %}<h2>Deviations</h2><table>{% for utc, text in deviations %}
-<tr><th scope="row">{{ utc }}</th><td>{{ text }}</td></tr>{% endfor %}</table>{% endif %}
+<tr><th scope="row" width="32%">{{ utc }}</th><td>{{ text }}</td></tr>{% endfor %}</table>{% endif %}
 <h2>Fixed before the first reading</h2><table>
-<tr><th scope="row">Protocol SHA-256</th><td><code>{{ digest }}</code></td></tr>
-<tr><th scope="row">Case list SHA-256</th><td><code>{{ p.cases_sha256 or "not registered yet" }}</code></td></tr>
-<tr><th scope="row">Commitment to the truth</th><td><code>{{ p.truth_commitment or "not registered yet" }}</code></td></tr>
+<tr><th scope="row" width="32%">SHA-256 of the protocol</th><td><code>{{ digest }}</code>{% if not registered %}<br>of
+this draft; the registered one also covers the case list and the commitment{% endif %}</td></tr>
+<tr><th scope="row" width="32%">Case list SHA-256</th><td><code>{{ p.cases_sha256 or "not registered yet" }}</code></td></tr>
+<tr><th scope="row" width="32%">Commitment to the truth</th><td><code>{{ p.truth_commitment or "not registered yet" }}</code></td></tr>
 </table></body></html>
 """
 
@@ -68,7 +69,11 @@ def protocol_page(protocol: Protocol, deviations: tuple[tuple[str, str], ...] = 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(_PAGE)
     return page.render(
-        p=protocol, sections=_sections(protocol), digest=protocol_sha256(protocol), deviations=deviations
+        p=protocol,
+        sections=_sections(protocol),
+        digest=protocol_sha256(protocol),
+        registered=bool(protocol.cases_sha256 and protocol.truth_commitment),
+        deviations=deviations,
     )
 
 
@@ -80,8 +85,14 @@ def _sections(p: Protocol) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Arms", _WORDS[p.arms]),
         *([("Washout", f"{p.washout_days} days, by date")] if p.arms is Arms.CROSSOVER else []),
         ("Readers", f"{p.planned_readers}: {groups}"),
-        ("Cases", f"{p.planned_cases}, and {p.practice_cases} practice cases that are never counted"),
-        ("Read twice", f"{p.repeats} cases, far apart, for agreement of readers with themselves"),
+        (
+            "Cases",
+            f"{p.planned_cases}; {p.practice_cases or 'no'} practice case{'' if p.practice_cases == 1 else 's'}, never counted",
+        ),
+        (
+            "Read twice",
+            f"{p.repeats} cases, far apart, for agreement of readers with themselves" if p.repeats else "no case",
+        ),
         ("Order", f"random for each reader, from seed {p.seed}"),
         ("Rating scale", _WORDS[p.scale]),
         ("Zones asked", _yes(p.zones_asked)),
@@ -96,7 +107,7 @@ def _sections(p: Protocol) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Attention map shown", _yes(p.overlay_allowed) if p.shows_cnn else "no: the CNN is not shown"),
         (
             "Sham outputs",
-            f"{p.sham_share:.0%} of the cases, flipped; never counted for the CNN" if p.sham_share else "none",
+            f"{100 * p.sham_share:g} % of the cases, flipped; never counted for the CNN" if p.sham_share else "none",
         ),
     ]
     analysis = [
@@ -110,7 +121,7 @@ def _sections(p: Protocol) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Secondary endpoints", "; ".join(plan.secondary) or "none"),
         (
             "Planned to find",
-            f"a difference of {plan.effect:g}" + (f" with power {plan.power:.0%}" if plan.power else "")
+            f"a difference of {plan.effect:g}" + (f" with a power of {100 * plan.power:g} %" if plan.power else "")
             if plan.effect is not None
             else "no size was planned for",
         ),

@@ -188,8 +188,8 @@ def in_words(error: BaseException) -> tuple[str, str]:
         return error.sentence, error.details
     if isinstance(error, OSError):
         return f"A file cannot be read or written: {error.strerror or 'it failed'}.", f"{type(error).__name__}: {error}"
-    # ValueErrors of study.*, each a sentence (CoordinatorError, CasesError, PackageError, SealError, …).
-    if isinstance(error, ValueError) and type(error).__module__.startswith("study."):
+    # The core's own ValueErrors and those of the study windows are sentences (CoordinatorError, CasesError, …).
+    if isinstance(error, ValueError) and type(error).__module__.startswith(("study.", "gui.study.")):
         return str(error), ""
     log.error("Work of a study window failed", exc_info=error)
     return "The program made an error while doing this.", f"{type(error).__name__}: {error}"

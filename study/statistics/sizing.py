@@ -6,6 +6,8 @@ reader-by-mode variance does not.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scipy import stats
@@ -46,6 +48,11 @@ def power(pilot: Pilot, readers: int, cases: int, effect: float, alpha: float = 
         raise ValueError("A study needs at least two readers and two cases.")
     if not 0 < alpha < 1:
         raise ValueError("The significance level must lie between 0 and 1.")
+    if not math.isfinite(effect):
+        raise ValueError("The difference must be a number.")
+    parts = (pilot.var_interaction, pilot.var, pilot.cov1, pilot.cov2, pilot.cov3)
+    if pilot.cases < 2 or not all(map(math.isfinite, parts)) or pilot.var_interaction < 0 or pilot.var <= 0:
+        raise ValueError("Give the variance components of a pilot, and the number of its cases.")
     shrink = pilot.cases / cases
     spread = max(pilot.cov2 - pilot.cov3, 0.0)
     own = pilot.var - pilot.cov1
@@ -65,6 +72,8 @@ def cases_for_power(
     """The fewest cases that reach the target power; None when no number up to `most` does (more readers are needed)."""
     if effect == 0:
         raise ValueError("A difference of zero cannot be detected.")
+    if not 0 < target < 1:
+        raise ValueError("The power must lie between 0 and 1.")
     if power(pilot, readers, most, effect, alpha).power < target:
         return None
     low, high = 2, most
@@ -75,3 +84,31 @@ def cases_for_power(
         else:
             low = middle + 1
     return low
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One way to reach the target power; `cases` is None where no number of cases does with so few readers."""
+
+    readers: int
+    cases: int | None
+    planned: float | None  # power with the planned number of cases; None where none are planned
+
+
+def alternatives(
+    pilot: Pilot,
+    readers: Sequence[int],
+    effect: float,
+    target: float = 0.8,
+    alpha: float = 0.05,
+    planned_cases: int = 0,
+) -> list[Alternative]:
+    """The fewest cases for each number of readers. Raises ValueError for impossible plans."""
+    return [
+        Alternative(
+            count,
+            cases_for_power(pilot, count, effect, target, alpha),
+            power(pilot, count, planned_cases, effect, alpha).power if planned_cases >= 2 else None,
+        )
+        for count in readers
+    ]

@@ -48,6 +48,8 @@ def test_a_csv_becomes_cases(tmp_path):
         ("hip 0.dcm,1,a,\nhip 0.dcm,0,a,\n", "contradictory truth"),
         ("hip 0.dcm,1,a,\nhip 0.dcm,1,a,\nhip 1.dcm,0,,\n", "same hip"),
         ("hip 0.dcm,1,a,R\nhip 0.dcm,0,b,L\n", "two patients"),
+        ("hip 0.dcm,1,a,R\nhip 0.dcm,0,a,\nhip 1.dcm,1,,\n", "does not say which hip"),
+        ("nul\0.dcm,1,,", "nul.dcm does not exist"),
         ("hip 0.dcm,1,,\nhip 1.dcm,1,,\n", "all cases are loose"),
         ("hip 0.dcm,1,,\nhip 1.dcm,,,\n", "1 case has no truth"),
         ("", "no case to read"),
@@ -95,3 +97,17 @@ def test_names_of_patients_and_files_never_enter_the_record(tmp_path):
     for case in recorded:
         assert case.patient == by_patient[named[case.id].patient or case.id]
     assert set(named).isdisjoint(name_cases(cases, "other secret"))
+
+
+def test_a_list_written_on_windows_is_followed(tmp_path):
+    (tmp_path / "sub").mkdir()
+    image_file(tmp_path / "sub", 0)
+    (tmp_path / "cases.csv").write_text("path,truth\nsub\\hip 0.dcm,1\n", "utf-8")
+    assert read_case_csv(tmp_path / "cases.csv").candidates[0].source.path == tmp_path / "sub" / "hip 0.dcm"
+
+
+def test_both_hips_of_one_image_are_one_cluster_though_nobody_named_the_patient(tmp_path):
+    found = listed(tmp_path, "path,truth,side\nhip 0.dcm,1,R\nhip 0.dcm,0,L\nhip 1.dcm,0,R\n")
+    cases = study_cases(name_cases(found.candidates, "secret"), "secret")
+    assert len({case.patient for case in cases}) == 2
+    assert len({case.patient for case in cases if case.image_sha256 == found.candidates[0].image_sha256}) == 1

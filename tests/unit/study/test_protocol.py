@@ -58,6 +58,8 @@ def test_washout_is_four_weeks_unless_said_otherwise():
         ({"plan": AnalysisPlan(alpha=0)}, "significance"),
         ({"plan": AnalysisPlan(hypothesis=Hypothesis.NON_INFERIORITY)}, "margin"),
         ({"plan": AnalysisPlan(margin=0.1)}, "margin"),
+        ({"plan": AnalysisPlan(effect=float("nan"))}, "difference"),
+        ({"plan": AnalysisPlan(effect=0.05, power=1.0)}, "power"),
         ({"plan": AnalysisPlan(method=Method.ONE_AGAINST_MANY)}, "one against many"),
         ({"plan": AnalysisPlan(method=Method.U_STATISTICS, endpoint=Endpoint.SENSITIVITY)}, "AUC"),
     ],
@@ -101,7 +103,7 @@ def test_the_page_says_what_was_fixed_and_needs_nothing_else():
     page = protocol_page(value, (("2026-01-02", "One reader fell <ill>."),))
     assert "A &lt;b&gt;&amp; study" in page
     assert "fell &lt;ill&gt;" in page
-    for text in (protocol_sha256(value), "28 days", "ab" * 32, "12%", "a difference of 0.05", "from seed 7"):
+    for text in (protocol_sha256(value), "28 days", "ab" * 32, "12.5 %", "a difference of 0.05", "from seed 7"):
         assert text in page
     for outside in ("http", "<script", "src=", "<link"):
         assert outside not in page

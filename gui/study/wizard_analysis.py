@@ -1,0 +1,154 @@
+"""The pre-registered analysis: one primary endpoint, one method, and rules for everything that may go missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QSignalBlocker
+from PySide6.QtWidgets import QComboBox
+
+from gui.study.parts import Choice, Form, allow, label
+from gui.study.wizard_page import WizardPage
+from study.protocol import (
+    Endpoint,
+    Hypothesis,
+    Indeterminate,
+    Method,
+    Missing,
+    Multiplicity,
+    Part,
+    StudyDesign,
+)
+
+
+class AnalysisPage(WizardPage):
+    TITLE = "The analysis"
+    LEAD = (
+        "Fixed and hashed before the first reading. The report shows this analysis first and marks everything else as "
+        "exploratory."
+    )
+    PARTS = (Part.ANALYSIS,)
+
+    def _build(self) -> None:
+        state = self.state
+        self._values: dict[str, list[Any]] = {}  # of the boxes: Qt keeps an enum's text only
+        self.column.addWidget(label("Primary endpoint", "section"))
+        self.endpoint = Choice(
+            "Primary endpoint",
+            [
+                (Endpoint.AUC, "Area under the ROC curve", "Uses the whole 0–100 scale."),
+                (Endpoint.SENSITIVITY, "Sensitivity", "Of the call loose or not loose."),
+                (Endpoint.SPECIFICITY, "Specificity", "Of the call loose or not loose."),
+            ],
+        )
+        self.endpoint.picked.connect(lambda value: state.set_plan(endpoint=value))
+        self.column.addWidget(self.endpoint)
+        self.column.addWidget(label("Hypothesis", "section"))
+        self.hypothesis = Choice(
+            "Hypothesis",
+            [
+                (Hypothesis.SUPERIORITY, "Superiority", "There is a difference; two-sided."),
+                (Hypothesis.NON_INFERIORITY, "Non-inferiority", "At most worse by the margin."),
+            ],
+        )
+        self.hypothesis.picked.connect(self._take_hypothesis)
+        self.column.addWidget(self.hypothesis)
+        self.margin = self.decimal(lambda: state.plan.margin, lambda v: state.set_plan(margin=round(v, 4)), 0, 0.99, 3)
+        self.alpha = self.decimal(lambda: state.plan.alpha, lambda v: state.set_plan(alpha=round(v, 4)), 0, 0.5, 3)
+        self.method = self._box(
+            "method",
+            [
+                (Method.OBUCHOWSKI_ROCKETTE, "Obuchowski-Rockette with Hillis' degrees of freedom"),
+                (Method.U_STATISTICS, "U-statistics, for any design"),
+                (Method.ONE_AGAINST_MANY, "One CNN against many readers"),
+            ],
+        )
+        self.missing = self._box(
+            "missing",
+            [
+                (Missing.COUNT_AS_ERROR, "A missing call counts as an error; AUCs leave it out"),
+                (Missing.LEAVE_OUT, "Left out"),
+            ],
+        )
+        self.indeterminate = self._box(
+            "indeterminate",
+            [
+                (Indeterminate.COUNT_AS_ERROR, "Counts as an error"),
+                (Indeterminate.LEAVE_OUT, "Left out"),
+                (Indeterminate.BY_SCORE, "The side of 50 that the score lies on; an error without a score"),
+            ],
+        )
+        self.multiplicity = self._box(
+            "multiplicity",
+            [
+                (Multiplicity.NONE, "One primary endpoint; everything else is exploratory"),
+                (Multiplicity.FIXED_SEQUENCE, "Fixed sequence: each is tested only if the one before was significant"),
+                (Multiplicity.HOLM, "Holm's step-down correction over the primary endpoints"),
+            ],
+        )
+        self.secondary = self.text(
+            lambda: "\n".join(state.plan.secondary),
+            lambda text: state.set_plan(secondary=tuple(line.strip() for line in text.splitlines() if line.strip())),
+            hint="One a line, e.g. sensitivity at the call",
+        )
+        form = Form()
+        form.add("&Margin", self.margin.field, "Of the endpoint, for non-inferiority, e.g. 0.05.")
+        form.add("M&ethod", self.method)
+        self.method_words = label("", "small")
+        form.addRow("", self.method_words)
+        form.add("&Significance level", self.alpha.field)
+        form.add("Mi&ssing readings", self.missing)
+        form.add("“Cannot tell”, “not assessa&ble”", self.indeterminate)
+        form.add("M&ultiplicity", self.multiplicity)
+        form.add("Seco&ndary endpoints", self.secondary.field)
+        self.column.addLayout(form)
+
+    def _box(self, name: str, options: list[tuple[Any, str]]) -> QComboBox:
+        box = QComboBox()
+        for value, words in options:
+            box.addItem(words, value)
+        values = [value for value, _ in options]
+        box.activated.connect(lambda index: self.state.set_plan(**{name: values[index]}))
+        self._values[name] = values
+        return box
+
+    def _take_hypothesis(self, value: Hypothesis) -> None:
+        margin = (self.state.plan.margin or 0.05) if value is Hypothesis.NON_INFERIORITY else 0.0
+        self.state.set_plan(hypothesis=value, margin=margin)
+
+    def _show(self) -> None:
+        plan, design = self.state.plan, self.state.protocol.design
+        self.endpoint.show_value(plan.endpoint)
+        self.hypothesis.show_value(plan.hypothesis)
+        for bound in (self.margin, self.alpha):
+            bound.show()
+        if (
+            tuple(self.secondary.field.toPlainText().split("\n")) != plan.secondary
+            and not self.secondary.field.hasFocus()
+        ):
+            self.secondary.show()
+        for name in ("method", "missing", "indeterminate", "multiplicity"):
+            box: QComboBox = getattr(self, name)
+            with QSignalBlocker(box):
+                box.setCurrentIndex(self._values[name].index(getattr(plan, name)))
+        superior = plan.hypothesis is Hypothesis.SUPERIORITY
+        allow(self.margin.field, "A margin belongs to non-inferiority." if superior else "")
+        only_auc = "" if plan.method is Method.OBUCHOWSKI_ROCKETTE else "The method of this design compares AUCs."
+        for endpoint in (Endpoint.SENSITIVITY, Endpoint.SPECIFICITY):
+            self.endpoint.allow(endpoint, only_auc)
+        words = {
+            StudyDesign.CROSSED: "Readers and cases are both random: the result speaks for surgeons and patients like these.",
+            StudyDesign.SPLIT_PLOT: "A split-plot study is analysed by U-statistics.",
+            StudyDesign.CNN_AGAINST_READERS: "Follows from the design.",
+        }
+        self.method_words.setText(words[design])
+        model = self.method.model()
+        allowed = {
+            StudyDesign.CROSSED: (Method.OBUCHOWSKI_ROCKETTE, Method.U_STATISTICS),
+            StudyDesign.SPLIT_PLOT: (Method.U_STATISTICS,),
+            StudyDesign.CNN_AGAINST_READERS: (Method.ONE_AGAINST_MANY,),
+        }[design]
+        for index, method in enumerate(self._values["method"]):
+            item = model.item(index)  # type: ignore[attr-defined]
+            item.setEnabled(method in allowed)
+        allow(self.method, "" if len(allowed) > 1 else "Follows from the design.")
