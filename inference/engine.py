@@ -130,6 +130,8 @@ class OnnxEngine:
         options.intra_op_num_threads = threads or physical_cores()
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors only
+        # Between runs its threads would wait for work in a loop for some 30 ms, on the cores that the next step needs.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions share no base class but this

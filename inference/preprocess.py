@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from imaging.geometry import HipRegion
 from imaging.radiograph import Pixels
+from inference.resample import resize
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -17,6 +17,8 @@ FloatArray = npt.NDArray[np.float32]
 # exposure differ too much between machines for absolute values to mean anything.
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.5, 99.5
 PERCENTILE_GRID = 224  # pixels a side that are enough to find them: all of a larger crop would take a third of the time
+
+FLAT = 5e-6  # of the grey value: a smaller difference is the rounding of single precision, less than a 16-bit step
 
 
 @dataclass(frozen=True)
@@ -47,28 +49,27 @@ def crop_region(pixels: Pixels, region: HipRegion, size: int) -> FloatArray:
     out_top, out_bottom = (round((edge - top) * scale) for edge in (inside_top, inside_bottom))
     out_left, out_top = min(out_left, size - 1), min(out_top, size - 1)
     out_right, out_bottom = max(out_right, out_left + 1), max(out_bottom, out_top + 1)
-    # Cut first, so that Pillow converts only what it resamples.
-    x0, y0 = int(np.floor(inside_left)), int(np.floor(inside_top))
-    x1, y1 = int(np.ceil(inside_right)), int(np.ceil(inside_bottom))
-    cut = Image.fromarray(np.ascontiguousarray(pixels[y0:y1, x0:x1], dtype=np.float32))
-    resampled = np.asarray(
-        cut.resize(
-            (out_right - out_left, out_bottom - out_top),
-            Image.Resampling.BILINEAR,  # Pillow widens the filter when shrinking: antialiased
-            box=(inside_left - x0, inside_top - y0, inside_right - x0, inside_bottom - y0),
-        ),
-        dtype=np.float32,
-    )
+    box = inside_left, inside_top, inside_right, inside_bottom
+    resampled = resize(pixels, box, (out_bottom - out_top, out_right - out_left))
     out = np.zeros((size, size), np.float32)
     stretched = out[out_top:out_bottom, out_left:out_right]
-    resampled = resampled[: stretched.shape[0], : stretched.shape[1]]
     step = max(1, size // PERCENTILE_GRID)
-    low, high = (float(level) for level in np.percentile(resampled[::step, ::step], (LOW_PERCENTILE, HIGH_PERCENTILE)))
-    if high > low:
+    low, high = _levels(resampled[::step, ::step])
+    if high - low > FLAT * max(abs(low), abs(high)):
         np.subtract(resampled, low, out=stretched)
         stretched /= high - low
         np.clip(stretched, 0.0, 1.0, out=stretched)
     return out
+
+
+def _levels(values: FloatArray) -> tuple[float, float]:
+    """The low and the high percentile, as `np.percentile` gives them, in half of its time."""
+    at = np.array((LOW_PERCENTILE, HIGH_PERCENTILE)) / 100 * (values.size - 1)
+    below = np.floor(at).astype(int)
+    above = np.minimum(below + 1, values.size - 1)
+    ordered = np.partition(values, np.unique([below, above]), axis=None)
+    low, high = ordered[below] + (ordered[above] - ordered[below]) * (at - below)
+    return float(low), float(high)
 
 
 def network_input(pixels: Pixels, region: HipRegion, spec: InputSpec) -> FloatArray:

@@ -67,6 +67,21 @@ def test_outside_is_the_darkest_grey() -> None:
     assert square[40, 50] == 1
 
 
+@pytest.mark.parametrize("grey", [0.0, 1.1, 500.0, 4095.0, 65535.0, -1024.3, 1e7])
+@pytest.mark.parametrize("size", [48, 448])
+def test_one_grey_says_nothing(grey: float, size: int) -> None:
+    pixels = np.full((731, 517), grey, np.float32)
+    assert not crop_region(pixels, HipRegion(3.3, 7.7, 490, 611), size).any()
+
+
+def test_a_single_step_of_sixteen_bits_is_seen() -> None:
+    pixels = np.full((300, 300), 65534.0, np.float32)
+    pixels[:, 150:] = 65535.0
+    square = crop_region(pixels, whole_image(pixels), 100)
+    assert square[:, :45].max() < 0.01
+    assert square[:, 55:].min() > 0.99
+
+
 def test_normalised_over_its_channels() -> None:
     pixels = np.random.default_rng(2).random((64, 64)).astype(np.float32)
     region = whole_image(pixels)
