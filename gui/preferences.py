@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, overload
 
-import platformdirs
 from PySide6.QtCore import QByteArray, QObject, QSettings, QTimer, Signal
 
+from study.local import default_data_folder
 from study.model import ReadingMode
 
 SCHEMA = 1
@@ -187,12 +186,6 @@ def _recent(text: str) -> tuple[RecentFile, ...]:
 
 def _write_recent(files: tuple[RecentFile, ...]) -> str:
     return json.dumps([[str(file.path), file.opened_at.isoformat(timespec="seconds")] for file in files])
-
-
-def default_data_folder() -> Path:
-    """The platform's folder for this user's data; LUCENCY_DATA overrides it."""
-    chosen = os.environ.get("LUCENCY_DATA")
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("Lucency", appauthor=False))
 
 
 class Preferences(QObject):

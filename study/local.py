@@ -7,6 +7,7 @@ on the same record is noticed. File paths may hold names of patients, so this fi
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import sqlite3
 from collections.abc import Iterable
@@ -16,6 +17,14 @@ from study.files import replace_file
 
 DRAFTS = "draft"
 LOCATIONS = "location"
+
+
+def default_data_folder() -> Path:
+    """The platform's folder for this user's data; LUCENCY_DATA overrides it."""
+    import platformdirs
+
+    chosen = os.environ.get("LUCENCY_DATA")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("Lucency", appauthor=False))
 
 
 class LocalState:

@@ -66,16 +66,22 @@ def test_analyse_writes_all_that_was_asked_for(scores, tmp_path, capsys):
     assert (out[2] / "roc.svg").exists()
 
 
-def test_a_protocol_is_followed_and_hashed(scores, tmp_path, capsys):
+def test_a_plan_is_followed(scores, tmp_path, capsys):
     protocol = tmp_path / "protocol.json"
-    protocol.write_text('{"endpoint": "AUC", "method": "U-statistics", "margin": 0.05}')
+    protocol.write_text(
+        '{"endpoint": "auc", "method": "u_statistics", "hypothesis": "non_inferiority", "margin": 0.05}'
+    )
     assert run("analyse", scores, "--protocol", protocol, "--json", tmp_path / "a.json") == 0
-    assert "Pre-registered: AUC, U-statistics" in capsys.readouterr().out
+    assert "Pre-registered, primary: AUC, U-statistics" in capsys.readouterr().out
     document = json.loads((tmp_path / "a.json").read_text("utf-8"))
-    assert len(document["preregistration"]["sha256"]) == 64
-    assert document["multi_reader_tests"][0]["status"] == "pre-registered"
-    protocol.write_text('{"endpoint": "luck", "method": "U-statistics"}')
-    assert run("analyse", scores, "--protocol", protocol) == 2
+    assert document["registered_plan"]["margin"] == 0.05
+    (test,) = document["registered_tests"]
+    assert test["status"] == "pre-registered"
+    assert any(key.startswith("p_one_sided_non_inferiority_u_statistics") for key in test["estimate"])
+    for wrong in ('{"endpoint": "luck"}', '{"hypothesis": "non_inferiority"}', '{"alpha": 2}', "[]"):
+        protocol.write_text(wrong)
+        assert run("analyse", scores, "--protocol", protocol) == 2
+        assert "protocol.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from study.analysis import ONE_READER, analyse
-from study.example import LOOSE, PLAN, example_analysis, simulated_scores, write_example
+from study.example import LOOSE, simulated_scores
+from study.protocol import AnalysisPlan, Endpoint, Hypothesis
 from study.report import (
-    Preregistration,
     Provenance,
     multi_reader_tests,
-    non_inferiorities,
     published_table_report,
+    report_of_table,
     summary,
     to_html,
     to_json,
@@ -24,6 +24,7 @@ from study.report import (
 from study.scores import ScoreTable
 
 PROVENANCE = Provenance("scores.csv", "0" * 64, "1.2.3")
+PLAN = AnalysisPlan(hypothesis=Hypothesis.NON_INFERIORITY, margin=0.05)
 
 
 def rows(readers=3, modes=("x", "y"), cases=12, seed=0, score=None, truth=None, call=True):
@@ -42,11 +43,9 @@ def rows(readers=3, modes=("x", "y"), cases=12, seed=0, score=None, truth=None, 
 
 def every_output(table, margin=0.05, plan=None, algorithm=None):
     """(JSON document, HTML, summary) after checking what must hold for each of them."""
-    analysis = analyse(table, algorithm)
-    document = to_json(analysis, PROVENANCE, plan, margin)
-    page = to_html(analysis, PROVENANCE, plan, margin)
+    report = report_of_table(table, PROVENANCE, algorithm, plan, margin)
+    document, page, text = to_json(report), to_html(report), summary(report)
     parsed = json.loads(document, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
-    text = summary(analysis, plan, margin)
     for written in (re.sub(r"<style>.*?</style>", "", page, flags=re.S), text):
         assert not re.search(r"\b(nan|NaN|inf|None)\b", written)
     return parsed, page, text
@@ -77,22 +76,29 @@ def test_infinite_degrees_of_freedom_are_null_with_a_note():
     assert "normal" in fixed["denominator_df_note"]
 
 
-def test_the_preregistered_analysis_comes_first_and_alone_is_marked():
-    analysis = example_analysis()
-    first, *others = multi_reader_tests(analysis, PLAN)
-    assert first.preregistered
-    assert (first.endpoint, first.method, first.covariance) == ("AUC", "Obuchowski-Rockette", "jackknife")
-    assert not any(test.preregistered for test in others)
-    planned = [row for row in non_inferiorities(analysis, 0.05, PLAN) if row.preregistered]
-    assert {(row.new, row.reference) for row in planned} == {("unaided", "aided"), ("aided", "unaided")}
-    assert not any(row.preregistered for row in non_inferiorities(analysis, 0.1, PLAN))
-    assert not any(test.preregistered for test in multi_reader_tests(analysis))
+def test_the_registered_analysis_stands_alone_and_is_not_repeated():
+    document, page, text = every_output(simulated_scores(), plan=PLAN, algorithm="CNN")
+    (test,) = document["registered_tests"]
+    assert (test["status"], test["endpoint"], test["method"]) == ("pre-registered", "AUC", "Obuchowski-Rockette")
+    assert test["estimate"]["covariance"] == "jackknife"
+    assert test["verdict"] in text
+    assert page.index("Pre-registered analysis") < page.index("Several readers: exploratory")
+    others = {
+        (t["endpoint"], t["method"], t["covariance"], t["generalises_to"]) for t in document["multi_reader_tests"]
+    }
+    assert ("AUC", "Obuchowski-Rockette", "jackknife", "readers and cases like these") not in others
+    assert ("AUC", "Obuchowski-Rockette", "DeLong", "readers and cases like these") in others
+    document, _, _ = every_output(simulated_scores(), algorithm="CNN")
+    assert document["registered_tests"] == []
+    assert all(t["status"] == "exploratory" for t in document["multi_reader_tests"])
+    assert len(document["multi_reader_tests"]) == len(others) + 1
 
 
-def test_a_planned_analysis_that_cannot_be_computed_is_a_deviation():
-    plan = Preregistration(endpoint="sensitivity", method="Obuchowski-Rockette")
-    _, page, _ = every_output(ScoreTable.from_rows(rows(call=False)), plan=plan)
-    assert "<strong>Deviation:</strong>" in page
+def test_a_planned_analysis_that_cannot_be_computed_is_a_sentence():
+    plan = AnalysisPlan(endpoint=Endpoint.SENSITIVITY)
+    document, page, _ = every_output(ScoreTable.from_rows(rows(call=False)), plan=plan)
+    assert "could not be carried out: These data hold no calls." in page
+    assert document["registered_tests"][0]["estimate"] is None
     _, page, _ = every_output(ScoreTable.from_rows(rows(call=False)))
     assert "No protocol was given" in page
 
@@ -120,12 +126,12 @@ def test_the_report_is_one_file_without_scripts():
     assert "supports" in page
 
 
-def test_the_example_says_that_nobody_read(tmp_path):
-    scores, page = (path.read_bytes() for path in write_example(tmp_path))
-    assert b"SIMULATED READERS" in page
-    assert len(page) + len(scores) < 400_000
-    assert write_example(tmp_path)[0].read_bytes() == scores
-    assert sum(simulated_scores().case_truth.values()) == LOOSE
+def test_the_example_says_that_nobody_read():
+    table = simulated_scores()
+    assert sum(table.case_truth.values()) == LOOSE
+    assert any("nobody read these cases" in note for note in table.notes)
+    assert np.array_equal(simulated_scores().score, table.score)
+    assert not (table.score == 50).any()
 
 
 def test_the_seed_study_has_two_pairings():

@@ -1,0 +1,76 @@
+"""`main.py analyse FILE`: what was registered first, then everything else that the data allow."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from study.commands.shared import EXIT_DONE, CommandError, add_study_arguments, write
+
+
+def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", help=".imrmc, CSV, a record or a study (its file, or its postgresql:// URL)"
+    )
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write all numbers as JSON")
+    parser.add_argument("--html", type=Path, metavar="OUT", help="write the report as one HTML file")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write each plot as an SVG file into this folder")
+    add_study_arguments(parser)
+    parser.add_argument(
+        "--head", type=Path, metavar="FILE", help="the exported end of the record, to find a cut-off tail"
+    )
+    parser.add_argument(
+        "--margin", type=_margin, metavar="M", help="test non-inferiority with this margin, exploratory"
+    )
+    parser.add_argument("--algorithm", metavar="NAME", help="of scores: the reader that is a CNN")
+    parser.add_argument(
+        "--truth", type=Path, metavar="CSV", help="of a record: the reference standard, columns case,truth"
+    )
+    parser.add_argument(
+        "--protocol", type=Path, metavar="JSON", help="of scores: the analysis that was fixed before the first reading"
+    )
+    parser.add_argument("--title", default="", help="of scores: title of the report")
+    parser.add_argument(
+        "--ignore-header",
+        action="store_true",
+        help="use the rows of an .imrmc file whose description contradicts itself",
+    )
+
+
+def _margin(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError("a margin lies between 0 and 1")
+    return value
+
+
+def analyse(arguments: argparse.Namespace, app_version: str) -> int:
+    from study import report
+    from study.commands.inputs import Study, read_input, read_plan
+    from study.plots import export_plots
+
+    read = read_input(arguments, app_version)
+    if isinstance(read, Study):
+        given = [name for name in ("algorithm", "truth", "protocol", "title") if getattr(arguments, name)]
+        if given:
+            raise CommandError(f"A study's own protocol says what is analysed and how: leave out --{given[0]}.")
+        made = report.report_of_study(read.scores, read.dossier, read.provenance, arguments.margin)
+    else:
+        table = replace(read.table, title=arguments.title or read.table.title or Path(arguments.file).name)
+        plan = read_plan(arguments.protocol) if arguments.protocol else None
+        algorithm = arguments.algorithm or read.algorithm
+        made = report.report_of_table(table, read.provenance, algorithm, plan, arguments.margin)
+    sys.stdout.write(report.summary(made))
+    if arguments.json:
+        write(arguments.json, report.to_json(made))
+    if arguments.html:
+        write(arguments.html, report.to_html(made))
+    if arguments.plots:
+        export_plots(made.analysis, arguments.plots, made.table, made.study.sham if made.study else None)
+    return EXIT_DONE

@@ -1,0 +1,52 @@
+"""`main.py verify RECORD`: every event against its hash and its chain, and a study against its signatures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from study.commands.shared import EXIT_DONE, EXIT_PROBLEMS, place_of, say
+
+
+def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("record", metavar="RECORD", help="the file of a record or study, or its postgresql:// URL")
+    parser.add_argument(
+        "--head", type=Path, metavar="FILE", help="the exported end of the record, to find a cut-off tail"
+    )
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    from study.store import read_heads, read_record
+    from study.study_check import check_study
+    from study.study_state import registered_studies
+
+    where = arguments.record
+    heads = read_heads(arguments.head) if arguments.head else None
+    history = read_record(place_of(where), heads)
+    for problem in history.problems:
+        say(f"{_place(problem.device, problem.study, problem.seq)}: {problem.damage}: {problem.sentence}")
+    titles = registered_studies(history.events)
+    found = [(study, finding) for study in titles for finding in check_study(history.events, study)]
+    for study, finding in found:
+        say(f"{_place(finding.device, study, finding.seq)}: study: {finding.sentence}")
+    chains = {(event.device, event.study) for event in history.events}
+    counted = f"{len(history.events)} events in {len(chains)} chain{'' if len(chains) == 1 else 's'}"
+    problems = len(history.problems) + len(found)
+    if problems:
+        say(f"{problems} problem(s); {counted} are sound.")
+        return EXIT_PROBLEMS
+    say(f"{counted}, all sound.")
+    for title in titles.values():
+        say(f"Study “{title}”: protocol, case list, signatures and readings fit.")
+    if heads is None and not _has_head_beside(where):
+        say("No exported end was given (--head), so a tail that was cut off would not be seen.")
+    return EXIT_DONE
+
+
+def _has_head_beside(where: str) -> bool:
+    return "://" not in where and Path(where).with_name(f"{Path(where).stem}.head.json").exists()
+
+
+def _place(device: str, study: str, seq: int) -> str:
+    named = (("device", device), ("study", study), ("event", seq))
+    return ", ".join(f"{name} {value}" for name, value in named if value) or "the file"

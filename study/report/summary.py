@@ -1,0 +1,83 @@
+"""The main results in a few lines of plain text, for a terminal."""
+
+from __future__ import annotations
+
+from study.analysis import Analysis
+from study.analysis.planned import PlannedTest
+from study.report.contents import Report
+from study.report.multi_reader import METHODS, READERS_AND_CASES, MultiReaderTest
+from study.report.words import counted, interval, number, said_p, share
+
+_MOST_READERS = 40
+
+
+def summary(report: Report) -> str:
+    analysis = report.analysis
+    lines = [report.notice] if report.notice else []
+    lines += [analysis.title or "Reader study", _counts(analysis), f"Design: {analysis.design}"]
+    for test in report.planned:
+        lines += ["", *_planned_lines(test)]
+    if report.study is not None:
+        noted = [f"{deviation.what} {deviation.reason}" for _, deviation in report.study.dossier.deviations]
+        lines += [f"Deviation: {sentence}" for sentence in (*noted, *report.study.departures)]
+    lines += ["", *_reader_lines(analysis)]
+    for exploratory in report.exploratory:
+        if exploratory.generalises_to == READERS_AND_CASES:
+            lines += ["", *_exploratory_lines(exploratory)]
+    for row in report.non_inferiority[:2]:  # of the first method; both ways
+        lines.append(
+            f"Exploratory: {row.new} is worse than {row.reference} in {row.endpoint} by less than {row.margin:g}, "
+            f"if at all ({row.method}): one-sided {said_p(row.p_one_sided)}"
+        )
+    if analysis.sentences:
+        lines += ["", *analysis.sentences]
+    return "\n".join(lines) + "\n"
+
+
+def _planned_lines(test: PlannedTest) -> list[str]:
+    kind = "Pre-registered, primary" if test.primary else "Registered, secondary"
+    found = test.estimate
+    if found is None:
+        return [f"{kind}: {test.endpoint}", f"  {test.verdict}"]
+    corrected = f", corrected {said_p(test.adjusted_p)}" if test.adjusted_p is not None else ""
+    methods = f"{METHODS[test.method]}, {found.covariance} covariance, {found.df_rule} degrees of freedom"
+    difference = f"{found.new} minus {found.reference}: {number(found.difference)} ({interval(found.ci)})"
+    return [
+        f"{kind}: {test.endpoint}, {methods}; speaks for {found.generalises_to}",
+        f"  {difference}, {said_p(test.p)}{corrected}",
+        f"  {test.verdict}",
+    ]
+
+
+def _reader_lines(analysis: Analysis) -> list[str]:
+    lines = []
+    for result in analysis.reader_results[:_MOST_READERS]:
+        auc = result.auc_delong
+        parts = [f"AUC {number(auc.auc)} ({interval(auc.ci)}, DeLong)"] if auc else []
+        if result.calls:
+            parts += [f"sensitivity {share(result.sensitivity)}", f"specificity {share(result.specificity)}"]
+        lines.append(f"{result.reader}, {result.mode}: {'; '.join(parts) or ' '.join(result.sentences)}")
+    if len(analysis.reader_results) > _MOST_READERS:
+        lines.append(f"and {len(analysis.reader_results) - _MOST_READERS} more; see --json or --html")
+    return lines
+
+
+def _exploratory_lines(test: MultiReaderTest) -> list[str]:
+    covariance = f", {test.covariance} covariance" if test.covariance != "none" else ""
+    methods = f"{test.method}{covariance}, {test.df_rule} degrees of freedom"
+    lines = [f"Exploratory: {test.endpoint}, {methods}; speaks for {test.generalises_to}"]
+    if test.p is not None and len(test.comparisons) > 1:
+        lines.append(f"  all modes equal: {said_p(test.p)}")
+    lines += [
+        f"  {c.first} minus {c.second}: {number(c.difference)} ({interval(c.ci)}), {said_p(c.p)}"
+        for c in test.comparisons
+    ]
+    return [*lines, *(f"  {sentence}" for sentence in test.sentences)]
+
+
+def _counts(analysis: Analysis) -> str:
+    kinds = (
+        counted(n, noun)
+        for n, noun in ((analysis.readers, "reader"), (analysis.modes, "mode"), (analysis.cases, "case"))
+    )
+    return f"{', '.join(kinds)}: {analysis.loose} loose, {analysis.not_loose} not loose"

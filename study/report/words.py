@@ -1,0 +1,58 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from study.statistics.accuracy import Proportion
+
+
+def slug(*words: str) -> str:
+    """A JSON key: lower case, underscores."""
+    return "_".join(re.sub(r"[^a-z0-9]+", "_", word.lower()).strip("_") for word in words if word)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """For people: a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−") if float(text) != 0 else text.lstrip("-")
+
+
+def small(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}".replace("-", "−")
+
+
+def p_value(value: float | None) -> str:
+    if value is None:
+        return "no test"
+    return "< .0001" if value < 0.0001 else f"{value:.4f}".lstrip("0") if value < 1 else "1"
+
+
+def degrees(value: float | None) -> str:
+    return number(value, 1) if value is None or value != int(value if math.isfinite(value) else 0) else f"{int(value)}"
+
+
+def interval(bounds: Sequence[float] | None, digits: int = 3) -> str:
+    return "–" if bounds is None else f"{number(bounds[0], digits)} to {number(bounds[1], digits)}"
+
+
+def share(value: Proportion | None) -> str:
+    if value is None or value.value is None:
+        return "–"
+    return f"{value.k}/{value.n} = {value.value:.3f}"
+
+
+def said_p(p: float | None) -> str:
+    """A p-value within a sentence."""
+    text = p_value(p)
+    return text if p is None else f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def counted(n: int, noun: str) -> str:
+    return f"{n} {noun if n == 1 else noun + 's'}"
