@@ -28,7 +28,9 @@ def all_pairs(grid: Grid, algorithm: str | None) -> tuple[tuple[PairResult, ...]
         wanted = [(one, two) for one, two in combinations(slots, 2) if (grid.read[one] & grid.read[two]).any()]
     # One reader's modes first, then the algorithm: they are what a study asks.
     wanted.sort(key=lambda pair: (pair[0][1] != pair[1][1], own not in (pair[0][1], pair[1][1])))
-    return tuple(_pair(grid, one, two) for one, two in wanted[:MOST_PAIRS]), max(len(wanted) - MOST_PAIRS, 0)
+    # The later mode minus the earlier: aided minus unaided.
+    turned = [(two, one) if one[1] == two[1] else (one, two) for one, two in wanted]
+    return tuple(_pair(grid, one, two) for one, two in turned[:MOST_PAIRS]), max(len(wanted) - MOST_PAIRS, 0)
 
 
 def _pair(grid: Grid, one: tuple[int, int], two: tuple[int, int]) -> PairResult:

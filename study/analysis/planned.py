@@ -20,7 +20,7 @@ from study.protocol import AnalysisPlan, Endpoint, Hypothesis, Indeterminate, Me
 from study.scores import ScoreTable
 from study.statistics.covariance import Covariance, Merit
 from study.statistics.roc import NotEstimableError
-from study.statistics.ustatistics import UDifference, analyse_any_design, analyse_calls
+from study.statistics.ustatistics import analyse_any_design, analyse_calls
 
 MERITS = {
     Endpoint.AUC: Merit.AUC,
@@ -221,17 +221,16 @@ def _crossed(people: Grid, merit: Merit, level: float) -> Estimate:
         raise NotEstimableError("it needs readings of every case by every reader in both modes.")
     covariance = registered_covariance(grid)
     inference = crossed_result(grid, merit, covariance, level).analysis.random_readers_random_cases
-    difference, (reference, new) = inference.differences[0], inference.means
-    ends = (-difference.ci[1], -difference.ci[0]) if difference.se > 0 else None
+    difference, (new, reference) = inference.differences[0], inference.means
     return Estimate(
         new.mode,
         reference.mode,
         new.mean,
         reference.mean,
-        new.mean - reference.mean,
+        difference.difference,
         difference.se or None,
         difference.df,
-        ends,
+        difference.ci if difference.se > 0 else None,
         difference.p,
         len(grid.readers),
         len(grid.cases),
@@ -245,23 +244,24 @@ def _crossed(people: Grid, merit: Merit, level: float) -> Estimate:
 def _any_design(people: Grid, merit: Merit, level: float) -> Estimate:
     if people.clustered:
         raise NotEstimableError("patients have several cases, which the U-statistics do not allow for.")
+    modes = people.modes[::-1]  # the later minus the earlier: aided minus unaided
     if merit is Merit.AUC:
-        analysis = analyse_any_design(people.truth, people.scores, people.modes, level)
+        analysis = analyse_any_design(people.truth, people.scores[::-1], modes, level)
     else:
         assert people.calls is not None
         relevant = people.truth if merit is Merit.SENSITIVITY else ~people.truth
         right = people.calls if merit is Merit.SENSITIVITY else 1 - people.calls
-        analysis = analyse_calls(right[:, :, relevant], people.modes, level)
-    (reference, new), difference = analysis.modes, analysis.differences[0]
+        analysis = analyse_calls(right[::-1, :, relevant], modes, level)
+    (new, reference), difference = analysis.modes, analysis.differences[0]
     return Estimate(
         new.mode,
         reference.mode,
         new.auc,
         reference.auc,
-        new.auc - reference.auc,
+        difference.difference,
         difference.se,
         difference.df,
-        _turned(difference),
+        difference.ci,
         difference.p_t,
         len(people.readers),
         len(people.cases),
@@ -270,10 +270,6 @@ def _any_design(people: Grid, merit: Merit, level: float) -> Estimate:
         analysis.generalises_to,
         (difference.caution,) if difference.caution else (),
     )
-
-
-def _turned(difference: UDifference) -> tuple[float, float] | None:
-    return None if difference.ci is None else (-difference.ci[1], -difference.ci[0])
 
 
 def _algorithm_against_readers(

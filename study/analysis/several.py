@@ -56,16 +56,20 @@ def registered_covariance(grid: Grid) -> Covariance:
 
 
 def crossed_result(people: Grid, merit: Merit, method: Covariance, level: float = 0.95) -> CrossedResult:
-    """Obuchowski-Rockette of scores (AUC) or calls. Raises NotEstimableError."""
-    values = people.scores if merit is Merit.AUC else people.calls
-    if values is None:
+    """Obuchowski-Rockette of scores (AUC) or calls. Differences are the later mode minus the earlier: aided minus unaided.
+
+    Raises NotEstimableError.
+    """
+    held = people.scores if merit is Merit.AUC else people.calls
+    if held is None:
         raise NotEstimableError("These data hold no calls.")
+    values = held[::-1]
     shape = values.shape[:2]
     estimates = estimate(people.truth, values.reshape(-1, people.truth.size), merit, method, people.patients)
     analysis = analyse_crossed(
         estimates.values.reshape(shape),
         estimates.covariance.reshape(shape + shape),
-        people.modes,
+        people.modes[::-1],
         people.readers,
         f"{method}",
         level,
@@ -82,7 +86,7 @@ def _u_statistics(people: Grid, sentences: list[str]) -> UAnalysis | None:
             )
         return None
     try:
-        return analyse_any_design(people.truth, people.scores, people.modes)
+        return analyse_any_design(people.truth, people.scores[::-1], people.modes[::-1])
     except NotEstimableError as error:
         sentences.append(str(error))
         return None

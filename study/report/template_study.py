@@ -8,7 +8,7 @@ STUDY = """\
 </tbody></table>{% endif %}
 {% if study.departures %}<p>As the record itself shows:</p>
 <ul>{% for sentence in study.departures %}<li>{{ sentence }}</li>{% endfor %}</ul>{% endif %}
-{% else %}<p>None were noted, and the record shows none.</p>{% endif %}
+{% else %}<p>No deviation was noted, and the record shows none.</p>{% endif %}
 
 <h2>The study</h2>
 {{ t.facts(study_rows) }}

@@ -127,9 +127,9 @@ class ReaderMachine:
         self.head = empty_head(device, study)
         self.events = []
 
-    def do(self, session: Session, payload) -> None:
-        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        event = make_event(self.head, now, session.reader_id, KIND_OF[type(payload)], canonical_json(payload))
+    def do(self, session: Session, payload, now=None) -> None:
+        time = (now or datetime.now(UTC)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        event = make_event(self.head, time, session.reader_id, KIND_OF[type(payload)], canonical_json(payload))
         self.head = head_of(event)
         self.events.append(event)
         session.apply(event)
@@ -137,13 +137,13 @@ class ReaderMachine:
     def read_all(self, session: Session, score=lambda case_id, mode: 80.0, now=None) -> None:
         """Start, and answer until there is nothing more to answer now."""
         if not session.started:
-            self.do(session, session.start("1"))
+            self.do(session, session.start("1"), now)
         while (progress := session.progress(now)).slot is not None and progress.step is not Step.WAIT:
             if progress.step is Step.REVEAL:
-                self.do(session, session.reveal(now))
+                self.do(session, session.reveal(now), now)
             else:
                 reading = answer(session, score(progress.slot.case_id, session.mode()))
-                self.do(session, session.answer(reading, now))
+                self.do(session, session.answer(reading, now), now)
 
 
 def session_of(path: Path) -> Session:
