@@ -11,6 +11,7 @@ radiographs; in `simulated_scores`, a table for tests and benchmarks, it is a si
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from study.record import file_sha256
 from study.scores import ScoreTable
+from study.store import StudyStore, read_record
+from study.study_state import registered_studies
 
 FOLDER = "example-study"  # in the program's resources, and in the user's data folder
 FILE_NAME = "example.lucency-study"
@@ -120,7 +124,8 @@ def _rows(
 
 
 def example_study(root: Path, data_folder: Path) -> Path:
-    """The example's study file in the user's data folder, copied there unless it is. Waits for the disk. Raises OSError.
+    """The example's study file in the user's data folder, copied there unless it is. Waits for the disk. Raises OSError,
+    StoreError.
 
     root: the program's folder. A newer program brings its own copy; what the user did with an older one stays beside it.
     """
@@ -132,13 +137,20 @@ def example_study(root: Path, data_folder: Path) -> Path:
         if (target / FILE_NAME).exists():
             target.rename(_free_name(target))
         shutil.copytree(source, target, dirs_exist_ok=True)
+        _note_images(target)
         held.write_bytes(_digest(wanted))
     return target / FILE_NAME
 
 
-def _digest(data: bytes) -> bytes:
-    import hashlib
+def _note_images(folder: Path) -> None:
+    """Tell the study where its radiographs lie, as the wizard does for those of a real one."""
+    study = next(iter(registered_studies(read_record(folder / FILE_NAME).events)))
+    with StudyStore(folder / FILE_NAME, "", study=study, keep_backups=0) as store:
+        for path in sorted((folder / "images").iterdir()):
+            store.note_location(file_sha256(path), path).result()
 
+
+def _digest(data: bytes) -> bytes:
     return hashlib.sha256(data).hexdigest().encode("ascii")
 
 

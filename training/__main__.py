@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "bundle": "training.bundle",
     "evaluate": "training.evaluate",
     "pretrain": "training.pretrain",
+    "example-study": "training.example_study",
     "cross-validate": "training.cross_validate",
     "benchmark": "training.benchmark",
 }

@@ -98,8 +98,14 @@ def against_algorithm(
     """The algorithm's AUC against the readers' in their first mode (unaided, in a study)."""
     if algorithm is None or not people:
         return None
+    scored = np.logical_or.reduce(np.isfinite(grid.scores[:, grid.readers.index(algorithm)]))
+    without = int((np.logical_or.reduce(grid.read[:, people], axis=(0, 1)) & ~scored).sum())
+    if without:
+        sentences.append(
+            f"{without} case(s) without a score by {algorithm} are left out of its comparison with readers."
+        )
     try:
-        return one_against_many(grid, algorithm, people)
+        return one_against_many(grid.only(scored), algorithm, people)
     except NotEstimableError as error:
         sentences.append(str(error))
         return None
