@@ -19,6 +19,8 @@ from study.statistics.agreement import (
 )
 from study.statistics.roc import NotEstimableError
 
+NO_WIDTH = "Kappa has no interval where all agree; that is no proof of perfect agreement."
+
 
 def between_readers(grid: Grid, mode: int, people: list[int]) -> list[AgreementResult]:
     readers = [index for index in people if grid.read[mode, index].any()]
@@ -55,10 +57,15 @@ def _call_agreement(mode: str, calls: npt.NDArray[np.float64]) -> AgreementResul
         coefficients["Krippendorff alpha (nominal)"] = (krippendorff_alpha(calls), None, None)
         if calls.shape[1] == 2:
             kappa = cohen_kappa(_cross_table(complete[:, 0], complete[:, 1]))
-            coefficients["Cohen kappa"] = (kappa.kappa, *kappa.ci)
+            coefficients["Cohen kappa"] = (kappa.kappa, *(kappa.ci if kappa.se > 0 else (None, None)))
+            sentences += [] if kappa.se > 0 else [NO_WIDTH]
         else:
             fleiss = fleiss_kappa(counts_by_category(complete)[0])
-            coefficients["Fleiss kappa (jackknife interval)"] = (fleiss.kappa, *fleiss.ci)
+            coefficients["Fleiss kappa (jackknife interval)"] = (
+                fleiss.kappa,
+                *(fleiss.ci if fleiss.se > 0 else (None, None)),
+            )
+            sentences += [] if fleiss.se > 0 else [NO_WIDTH]
     except NotEstimableError as error:
         sentences.append(str(error))
     return AgreementResult(mode, "calls", calls.shape[1], calls.shape[0], coefficients, tuple(sentences))
@@ -103,6 +110,7 @@ def _intra(
         same = proportion(int((before == after).sum()), int(called.sum()))
         try:
             kappa = cohen_kappa(_cross_table(before, after))
+            sentences += [] if kappa.se > 0 else [NO_WIDTH]
         except NotEstimableError as error:
             sentences.append(str(error))
     change = second.score[two] - first.score[one]

@@ -136,7 +136,7 @@ def _intra_json(row: IntraReaderResult) -> dict[str, Any]:
         "cases": row.cases,
         "same_call": _proportion_json(row.same_call),
         "cohen_kappa": row.kappa.kappa if row.kappa else None,
-        "cohen_kappa_ci95": list(row.kappa.ci) if row.kappa else None,
+        "cohen_kappa_ci95": list(row.kappa.ci) if row.kappa and row.kappa.se > 0 else None,
         "mean_change_of_score": row.mean_change,
         "within_case_sd_of_score": row.within_sd,
         "sentences": list(row.sentences),
@@ -208,7 +208,7 @@ def _reader_json(result: ReaderResult) -> dict[str, Any]:
         "missing_or_indeterminate_calls": result.calls_missing,
         "auc_empirical": auc.auc if auc else None,
         "auc_se_delong": auc.se if auc else None,
-        "auc_ci95_delong": list(auc.ci) if auc else None,
+        "auc_ci95_delong": list(auc.ci) if auc and auc.se > 0 else None,
         "roc": [
             # A case is called loose at and above the threshold; the first point calls none so.
             {"false_positive_rate": x, "true_positive_rate": y, "threshold": t if math.isfinite(t) else None}

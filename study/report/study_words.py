@@ -11,6 +11,7 @@ from study.protocol import (
     Indeterminate,
     Method,
     Missing,
+    Multiplicity,
     Protocol,
     Scale,
     StudyDesign,
@@ -43,6 +44,13 @@ _INDETERMINATE = {
     Indeterminate.LEAVE_OUT: "are left out",
     Indeterminate.BY_SCORE: "are called by their score (the CNN's by its operating point); without one they count as an error",
 }
+_MULTIPLICITY = {
+    Multiplicity.NONE: "no correction: the primary endpoint alone decides, everything else is exploratory",
+    Multiplicity.FIXED_SEQUENCE: (
+        "fixed sequence, primary endpoint first: each endpoint decides only if the one before it was significant"
+    ),
+    Multiplicity.HOLM: "Holm's step-down correction over the primary and the secondary endpoints",
+}
 _MISSING = {
     Missing.COUNT_AS_ERROR: "count as a wrong call and the worst score",
     Missing.LEAVE_OUT: "are left out",
@@ -62,7 +70,7 @@ def about_the_plan(plan: AnalysisPlan) -> list[tuple[str, str]]:
         ("Missing readings", _MISSING[plan.missing]),
         ("Indeterminate readings", _INDETERMINATE[plan.indeterminate]),
         ("Secondary endpoints", "; ".join(plan.secondary) or "none"),
-        ("Several tests", plan.multiplicity.value),
+        ("Several tests", _MULTIPLICITY[plan.multiplicity]),
     ]
     if plan.effect is not None and plan.power is not None:
         rows.append(("Planned to find", f"a difference of {plan.effect:g} with a power of {plan.power:g}"))

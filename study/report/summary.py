@@ -53,7 +53,8 @@ def _reader_lines(analysis: Analysis) -> list[str]:
     lines = []
     for result in analysis.reader_results[:_MOST_READERS]:
         auc = result.auc_delong
-        parts = [f"AUC {number(auc.auc)} ({interval(auc.ci)}, DeLong)"] if auc else []
+        bounds = f" ({interval(auc.ci)}, DeLong)" if auc and auc.se > 0 else ""
+        parts = [f"AUC {number(auc.auc)}{bounds}"] if auc else []
         if result.calls:
             parts += [f"sensitivity {share(result.sensitivity)}", f"specificity {share(result.specificity)}"]
         lines.append(f"{result.reader}, {result.mode}: {'; '.join(parts) or ' '.join(result.sentences)}")

@@ -120,14 +120,14 @@ MACROS = """\
 {% for test in tests %}
 {% set rows = test.comparisons|length %}
 {% if rows == 0 %}
-<tr><td>{{ test.endpoint }}</td><td>{{ test.method }}; {{ test.covariance }}; {{ test.df_rule }}</td>
+<tr><td>{{ test.endpoint }}</td><td>{{ test.method }}{% if test.covariance != "none" %}; {{ test.covariance }}{% endif %}; {{ test.df_rule }}</td>
 <td>{{ test.generalises_to }}</td><td colspan="5">One mode: means only, no test of a difference.</td></tr>
 {% endif %}
 {% for c in test.comparisons %}
 <tr{% if loop.first %} class="first"{% endif %}>
 {% if loop.first %}
 <td rowspan="{{ rows }}">{{ test.endpoint }}</td>
-<td rowspan="{{ rows }}">{{ test.method }}; {{ test.covariance }} covariance; {{ test.df_rule }}</td>
+<td rowspan="{{ rows }}">{{ test.method }}{% if test.covariance != "none" %}; {{ test.covariance }} covariance{% endif %}; {{ test.df_rule }}</td>
 <td rowspan="{{ rows }}">{{ test.generalises_to }}</td>
 {% endif %}
 <td>{{ c.first }} − {{ c.second }}</td><td class="n">{{ c.difference|num }} ({{ c.ci|ci }})</td>
@@ -147,7 +147,7 @@ MACROS = """\
 <thead><tr><th>Endpoint</th><th>Method and covariance</th><th>Speaks for</th><th>Of</th><th>Mean (95 % CI)</th><th>SE</th></tr></thead>
 <tbody>
 {% for test in tests %}{% for name, mean, se, bounds in test.means %}
-<tr{% if loop.first %} class="first"{% endif %}><td>{{ test.endpoint }}</td><td>{{ test.method }}; {{ test.covariance }}</td>
+<tr{% if loop.first %} class="first"{% endif %}><td>{{ test.endpoint }}</td><td>{{ test.method }}{% if test.covariance != "none" %}; {{ test.covariance }}{% endif %}</td>
 <td>{{ test.generalises_to }}</td><td>{{ name }}</td><td class="n">{{ mean|num }}{% if bounds %} ({{ bounds|ci }}){% endif %}</td>
 <td class="n">{{ se|num(4) }}</td></tr>
 {% endfor %}{% endfor %}

@@ -56,7 +56,7 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 <div class="wide"><table><thead><tr><th>Reader</th><th>Mode</th><th>Loose / not loose</th><th>AUC</th><th>SE (DeLong)</th><th>95 % CI (DeLong)</th></tr></thead><tbody>
 {% for r in analysis.reader_results %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td>
 {% if r.auc_delong %}<td class="n">{{ r.auc_delong.positives }} / {{ r.auc_delong.negatives }}</td><td class="n">{{ r.auc_delong.auc|num }}</td>
-<td class="n">{{ r.auc_delong.se|num(4) }}</td><td class="n">{{ r.auc_delong.ci|ci }}</td>{% else %}<td colspan="4">–</td>{% endif %}</tr>
+<td class="n">{{ r.auc_delong.se|num(4) }}</td><td class="n">{% if r.auc_delong.se %}{{ r.auc_delong.ci|ci }}{% else %}–{% endif %}</td>{% else %}<td colspan="4">–</td>{% endif %}</tr>
 {% for sentence in r.sentences %}<tr><td></td><td colspan="5" class="said">{{ sentence }}</td></tr>{% endfor %}{% endfor %}
 </tbody></table></div>
 {% if has_calls %}

@@ -51,7 +51,7 @@ readers follow it; they are in no other number of this report, and never in the 
 <th>Mean change of score</th><th>Within-case SD of score</th></tr></thead><tbody>
 {% for r in study.intra_reader %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.cases }}</td>
 <td class="n">{{ r.same_call|share }}{% if r.same_call and r.same_call.n %} ({{ r.same_call.wilson|ci }}){% endif %}</td>
-<td class="n">{% if r.kappa %}{{ r.kappa.kappa|num }} ({{ r.kappa.ci|ci }}){% else %}–{% endif %}</td>
+<td class="n">{% if r.kappa %}{{ r.kappa.kappa|num }}{% if r.kappa.se %} ({{ r.kappa.ci|ci }}){% endif %}{% else %}–{% endif %}</td>
 <td class="n">{{ r.mean_change|num(1) }}</td><td class="n">{{ r.within_sd|num(1) }}</td></tr>
 {% for sentence in r.sentences %}<tr><td></td><td colspan="6" class="said">{{ sentence }}</td></tr>{% endfor %}{% endfor %}
 </tbody></table>

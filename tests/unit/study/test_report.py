@@ -186,6 +186,18 @@ def test_degenerate_data_get_sentences(table, said):
     )
 
 
+def test_an_interval_without_width_is_not_shown():
+    table = ScoreTable.from_rows(rows(score=lambda r, m, c: 90.0 if c % 3 == 0 else 10.0))
+    document, page, text = every_output(table)
+    assert all(r["auc_ci95_delong"] is None for r in document["reader_results"])
+    kappas = [
+        a["coefficients"]["Fleiss kappa (jackknife interval)"] for a in document["agreement"] if a["of"] == "calls"
+    ]
+    assert [kappa["ci95"] for kappa in kappas] == [None, None]
+    assert "1.000 to 1.000" not in page + text
+    assert "no proof of perfect agreement" in page
+
+
 def test_thirty_readers_are_drawn_and_their_pairs_capped():
     document, _, _ = every_output(ScoreTable.from_rows(rows(readers=30, cases=6, call=False)))
     assert any("more comparisons of two are not listed" in sentence for sentence in document["cautions"])
