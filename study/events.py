@@ -14,6 +14,7 @@ from study.chain import Event
 from study.model import Annotation, CaseKey, Reader, Reading, ReadingMode
 
 PROGRAM = "program"  # the actor of what no reader did
+STUDY_KINDS = "study."  # how the kinds of study.study_events begin, which study.study_state folds
 
 
 class EventKind(StrEnum):

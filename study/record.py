@@ -22,6 +22,7 @@ import msgspec
 from study.cells import number_cell, safe_cell
 from study.chain import Damage, Event, Problem
 from study.events import (
+    STUDY_KINDS,
     AnnotationsSaved,
     Correction,
     ModeChosen,
@@ -99,7 +100,7 @@ def fold(events: Iterable[Event], problems: Iterable[Problem] = ()) -> Record:
             continue
         match payload:
             case None:
-                record.unknown_events += 1
+                record.unknown_events += not event.kind.startswith(STUDY_KINDS)
             case ReadingSubmitted(reading=reading):
                 known = submitted.get(reading.id)
                 if known is None:

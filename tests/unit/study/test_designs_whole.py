@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from study.analysis import ONE_READER
+from study.exchange import read_scores
 from study.protocol import AnalysisPlan, Arms, Hypothesis, Method, Multiplicity, ReaderGroup, StudyDesign
 from study.statistics.covariance import Covariance, Merit, estimate
 from study.statistics.obuchowski_rockette import analyse_crossed, non_inferiority
@@ -197,8 +198,17 @@ def test_the_passphrase_is_needed_and_a_study_keeps_to_its_protocol(tmp_path, ca
     monkeypatch.setattr("sys.stdin", io.StringIO(secret.read_text("utf-8")))
     assert run("analyse", study.file) == 0
     assert "Pre-registered, primary: AUC" in capsys.readouterr().out
+
+
+def test_what_a_study_exports_gives_the_same_numbers_when_it_is_read_back(tmp_path):
+    study = whole_study(tmp_path, protocol(planned_cases=12, sham_share=0.17), 2, paired=True)
+    document, _ = analysed(study, tmp_path)
+    wanted = {(r["reader"], r["mode"]): r["auc_empirical"] for r in document["reader_results"]}
     for name in ("scores.csv", "scores.imrmc"):
-        assert run("export", study.file, tmp_path / name, "--passphrase-file", secret) == 0
-        assert run("analyse", tmp_path / name, "--json", tmp_path / "again.json") == 0
+        assert run("export", study.file, tmp_path / name, "--passphrase-file", study.passphrase_file) == 0
+        assert run("analyse", tmp_path / name, "--algorithm", "lucency-1", "--json", tmp_path / "again.json") == 0
         again = json.loads((tmp_path / "again.json").read_text("utf-8"))
-        assert again["case_flow"]["loose"] == sum(study.truth.values())
+        assert {(r["reader"], r["mode"]): r["auc_empirical"] for r in again["reader_results"]} == wanted
+        assert set(read_scores(tmp_path / name).cases) == set(study.truth)  # ids as they were, letters and all
+        if name.endswith("csv"):  # .imrmc has no place for patients
+            assert again["multi_reader_tests"][1:] == document["multi_reader_tests"]

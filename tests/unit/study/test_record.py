@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.chain import Damage, canonical_json, empty_head, make_event
-from study.events import Correction, ModeChosen, ReaderProfile, ReadingSubmitted
+from study.events import STUDY_KINDS, Correction, ModeChosen, ReaderProfile, ReadingSubmitted
 from study.exchange import read_scores
 from study.model import (
     Annotation,
@@ -45,6 +45,7 @@ from study.record import (
     summarise,
 )
 from study.store import StoreError, StudyStore
+from study.study_events import STUDY_PAYLOADS
 
 IMAGE = hashlib.sha256(b"image").hexdigest()
 HIP = CaseKey(IMAGE, 0, (0.0, 0.0, 400.0, 400.0), "R")
@@ -123,10 +124,12 @@ def test_a_retry_is_one_reading_and_a_taken_id_a_problem(store):
 
 def test_events_of_other_versions_are_counted_and_rubbish_is_named(store):
     store.append("hologram", "ann", {"x": 1}).result()
+    store.append("study.paused", "ann", {"reader_id": "ann"}).result()  # a study's own kind is known
     store.append("reading", "ann", {"x": 1}).result()
     record = read_record(store)
     assert record.unknown_events == 1
-    assert [(p.damage, p.seq) for p in record.problems] == [(Damage.UNREADABLE, 2)]
+    assert [(p.damage, p.seq) for p in record.problems] == [(Damage.UNREADABLE, 3)]
+    assert all(kind.startswith(STUDY_KINDS) for kind in STUDY_PAYLOADS)
 
 
 def test_the_last_mode_and_profile_count(store):
