@@ -50,6 +50,30 @@ def test_the_server_refuses_changes_and_tampering_is_found(server, url, tmp_path
         assert found == {(Damage.CHANGED, 2), (Damage.MISSING, 2), (Damage.MISSING, 4), (Damage.UNPROTECTED, 0)}
 
 
+def test_a_reader_needs_no_more_than_to_look_and_to_add(server, url, tmp_path):
+    """The rights that docs/reader-studies.md gives to readers suffice, and allow nothing else."""
+    with StudyStore(url, "test", local_folder=tmp_path / "owner") as owner:
+        owner.append("mode", "ann", {}).result()
+    server.execute(
+        "DROP ROLE IF EXISTS lucency_reader",
+        "CREATE ROLE lucency_reader LOGIN",
+        "GRANT SELECT, INSERT ON event TO lucency_reader",
+        "GRANT USAGE ON SEQUENCE event_arrival_seq TO lucency_reader",
+        "GRANT SELECT ON lucency_meta TO lucency_reader",
+    )
+    try:
+        with StudyStore(url.replace("lucency@", "lucency_reader@"), "test", local_folder=tmp_path / "r") as store:
+            assert store.append("mode", "bo", {}).result().seq == 1
+            assert len(store.events()) == 2
+        with psycopg.connect(url.replace("lucency@", "lucency_reader@")) as connection:
+            for statement in ("DELETE FROM event", "DROP TABLE event", "ALTER TABLE event DISABLE TRIGGER ALL"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement)
+                connection.rollback()
+    finally:
+        server.execute("DROP OWNED BY lucency_reader", "DROP ROLE lucency_reader")
+
+
 def test_a_server_that_is_away_is_said_and_comes_back(server, url, tmp_path):
     with StudyStore(url, "test", local_folder=tmp_path) as store:
         store.append("mode", "ann", {}).result()
