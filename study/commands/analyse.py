@@ -13,7 +13,14 @@ from study.commands.shared import EXIT_DONE, CommandError, add_study_arguments, 
 
 def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", help=".imrmc, CSV, a record or a study (its file, or its postgresql:// URL)"
+        "file", nargs="?", metavar="FILE", help=".imrmc, CSV, a record or a study (its file, or its postgresql:// URL)"
+    )
+    parser.add_argument(
+        "--published",
+        nargs=3,
+        action="append",
+        metavar=("NAME", "LOOSE", "NOT_LOOSE"),
+        help="instead of a file, twice: who, and how many they called rightly, e.g. surgeon 9/17 22/23",
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all numbers as JSON")
     parser.add_argument("--html", type=Path, metavar="OUT", help="write the report as one HTML file")
@@ -51,6 +58,10 @@ def _margin(text: str) -> float:
 
 
 def analyse(arguments: argparse.Namespace, app_version: str) -> int:
+    if arguments.published:
+        return _published(arguments)
+    if not arguments.file:
+        raise CommandError("Name the file that is to be analysed.")
     from study import report
     from study.commands.inputs import Study, read_input, read_plan
     from study.plots import export_plots
@@ -74,3 +85,26 @@ def analyse(arguments: argparse.Namespace, app_version: str) -> int:
     if arguments.plots:
         export_plots(made.analysis, arguments.plots, made.table, made.study.sham if made.study else None)
     return EXIT_DONE
+
+
+def _published(arguments: argparse.Namespace) -> int:
+    """Two readers' counts from a paper that prints no cross-table."""
+    from study.report import published_table_report
+
+    if arguments.file or len(arguments.published) != 2:
+        raise CommandError("Give --published twice, once for each of the two, and no file.")
+    (first, *its), (second, *theirs) = arguments.published
+    counts = [(_count(one), _count(other)) for one, other in zip(its, theirs, strict=True)]
+    if any(one[1] != other[1] for one, other in counts):
+        raise CommandError("The two were not counted on equally many cases, so their calls cannot be paired.")
+    loose, not_loose = ((one[0], other[0], one[1]) for one, other in counts)
+    sys.stdout.write(published_table_report((first, second), loose, not_loose))
+    return EXIT_DONE
+
+
+def _count(text: str) -> tuple[int, int]:
+    """ "16/17" as (16, 17). Raises CommandError."""
+    right, _, cases = text.partition("/")
+    if not (right.isdecimal() and cases.isdecimal() and 0 <= int(right) <= int(cases) and int(cases) > 0):
+        raise CommandError(f"“{text}” is no count; write how many were right of how many cases, e.g. 16/17.")
+    return int(right), int(cases)

@@ -164,3 +164,28 @@ def test_exports_are_read_back_and_give_the_same_numbers(scores, tmp_path):
     one, two = (json.loads((tmp_path / f"{name}.json").read_text("utf-8")) for name in "ab")
     of_auc = [[t for t in d["multi_reader_tests"] if t["endpoint"] == "AUC"] for d in (one, two)]
     assert of_auc[0] == of_auc[1]
+
+
+def test_published_counts_give_every_pairing_they_allow(scores, capsys):
+    """16/17 against 9/17 leaves two pairings: 7 to 0 (p = 2 / 2**7) and 8 to 1 (p = 20 / 2**9)."""
+    seed_study = ["--published", "CNN", "16/17", "22/23", "--published", "surgeon", "9/17", "22/23"]
+    assert run("analyse", *seed_study) == 0
+    out = capsys.readouterr().out
+    for said in (
+        "CNN: 16/17 = 0.941",
+        "surgeon: 9/17 = 0.529",
+        "p = .0156",
+        "p = .0391",
+        "One surgeon supports no claim",
+    ):
+        assert said in out
+    for wrong, said in (
+        (["analyse"], "Name the file"),
+        (["analyse", *seed_study[:4]], "twice"),
+        (["analyse", scores, *seed_study], "no file"),
+        (["analyse", *seed_study[:5], "b", "9/18", "22/23"], "equally many"),
+        (["analyse", *seed_study[:5], "b", "18/17", "22/23"], "is no count"),
+        (["analyse", *seed_study[:5], "b", "x", "22/23"], "is no count"),
+    ):
+        assert run(*wrong) == 2
+        assert said in capsys.readouterr().err
