@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from imaging.geometry import HipRegion
 from study.aids import LOOSE, NOT_LOOSE, Aid, Aids
 from study.cases import StudyCase
 from study.chain import Event
+from study.localisation import MarkOverlap, compare_marks
 from study.model import Call
 from study.protocol import Indeterminate, Missing, Protocol
 from study.scores import ScoreTable
@@ -50,6 +52,16 @@ class CaseFlow:
 
 
 @dataclass(frozen=True)
+class MarkComparison:
+    """One reading's marks against the CNN's genuine map of that case; only readings that hold marks have one."""
+
+    reader: str
+    mode: str
+    case: str
+    overlap: MarkOverlap
+
+
+@dataclass(frozen=True)
 class StudyScores:
     """What the analysis starts from.
 
@@ -64,6 +76,7 @@ class StudyScores:
     sham_cases: tuple[str, ...]
     violations: dict[str, tuple[Violation, ...]]  # by reader
     flow: CaseFlow
+    marks: tuple[MarkComparison, ...] = ()
 
 
 def purpose_of(what: str, protocol: Protocol) -> str:
@@ -101,9 +114,10 @@ def make_scores(state: StudyState, sessions: Mapping[str, Session], truth: Truth
     """All readings that count, under the protocol's rules for missing and indeterminate ones."""
     collected = _Collected(state, truth, aids)
     for reader, session in sessions.items():
-        collected.add(reader, session)
+        if session.given():
+            collected.add(reader, session)
     protocol = state.protocol
-    never = tuple(name for name in state.readers if name not in sessions)
+    never = tuple(name for name in state.readers if name not in sessions or not sessions[name].given())
     algorithm = _algorithm_rows(protocol, collected.cases, collected.truth, aids)
     title = protocol.title
     return StudyScores(
@@ -114,6 +128,7 @@ def make_scores(state: StudyState, sessions: Mapping[str, Session], truth: Truth
         tuple(sorted(collected.shams)),
         {reader: tuple(session.violations) for reader, session in sessions.items()},
         _case_flow(state, collected, aids, never),
+        tuple(collected.marks),
     )
 
 
@@ -129,6 +144,8 @@ class _Collected:
         self.repeats: list[Row] = []
         self.sham: list[Row] = []
         self.flow: list[ReaderFlow] = []
+        self.marks: list[MarkComparison] = []
+        self._aids = aids
 
     def add(self, reader: str, session: Session) -> None:
         spoilt = {violation.slot for violation in session.violations if violation.slot is not None}
@@ -149,6 +166,8 @@ class _Collected:
                     counts["indeterminate"] += item.reading.call not in (Call.LOOSE, Call.NOT_LOOSE)
                     counts["sham"] += slot.case_id in self.shams
                     counts["repeated"] += slot.occasion > 1
+                    if slot.occasion == 1:
+                        self._compare_marks(reader, mode, slot.case_id, item)
                 else:
                     counts["missing"] += 1
                     if self.protocol.plan.missing is Missing.LEAVE_OUT:
@@ -158,6 +177,15 @@ class _Collected:
                     sham = slot.case_id in self.shams
                     (self.repeats if slot.occasion > 1 else self.sham if sham else self.counted).append(row)
         self.flow += [ReaderFlow(reader, mode, **tally[mode]) for mode in (UNAIDED, AIDED) if mode in tally]
+
+    def _compare_marks(self, reader: str, mode: str, case_id: str, item: Given) -> None:
+        aid = self._aids.own(case_id)
+        if aid is None or aid.map is None or not item.reading.annotations:
+            return
+        held = aid.map
+        overlap = compare_marks(item.reading.annotations, held.array(), HipRegion(*held.box), held.levels[0])
+        if overlap is not None:
+            self.marks.append(MarkComparison(reader, mode, case_id, overlap))
 
     def notes(self, never: tuple[str, ...]) -> tuple[str, ...]:
         notes = []

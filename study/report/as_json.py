@@ -124,6 +124,15 @@ def _study_json(study: StudyPart) -> dict[str, Any]:
             "switches": [asdict(row) for row in study.sham_switches],
         },
         "intra_reader_agreement": [_intra_json(row) for row in study.intra_reader],
+        "marks_against_map": [
+            {
+                "reader": row.reader,
+                "mode": row.mode,
+                "peak_on_mark": _proportion_json(row.peak_on_mark),
+                "median_intersection_over_union": row.median_iou,
+            }
+            for row in study.marks
+        ],
         "heads": [{"owner": end.owner, **msgspec.to_builtins(end.head)} for end in dossier.ends],
         "problems": list(dossier.problems),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 
 from study.analysis import Analysis, IntraReaderResult, SwitchResult, analyse, intra_reader, switches
 from study.analysis.planned import PlannedTest, carry_out
@@ -12,10 +13,21 @@ from study.report.multi_reader import MultiReaderTest, NonInferiority, multi_rea
 from study.report.provenance import Provenance
 from study.report.words import counted
 from study.scores import ScoreTable
+from study.statistics.accuracy import Proportion, proportion
 from study.statistics.roc import NotEstimableError
 from study.study_scores import StudyScores
 
 SIMULATED = "SIMULATED READERS"  # said of studies whose readers' experience says that they are simulated
+
+
+@dataclass(frozen=True)
+class MarksRow:
+    """One reader's marks in one mode against the CNN's map."""
+
+    reader: str
+    mode: str
+    peak_on_mark: Proportion  # of the cases with marks and a map
+    median_iou: float
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class StudyPart:
     sham: Analysis | None  # of the cases whose CNN output was flipped; None without any
     sham_switches: tuple[SwitchResult, ...]
     departures: tuple[str, ...]  # from the protocol, as the record itself shows them
+    marks: tuple[MarksRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,7 @@ def report_of_study(
         analyse(scores.sham) if len(scores.sham) else None,
         switches(scores.sham) if len(scores.sham) else (),
         departures(dossier, scores),
+        _marks_rows(scores),
     )
     planned = carry_out(table, plan, algorithm)
     return Report(analyse(table, algorithm), provenance, table, plan, planned, margin, notice_of(dossier), study)
@@ -105,6 +119,15 @@ def _together(scores: StudyScores) -> ScoreTable:
         )
     ]
     return ScoreTable.from_rows(rows)
+
+
+def _marks_rows(scores: StudyScores) -> tuple[MarksRow, ...]:
+    rows = []
+    for reader, mode in dict.fromkeys((row.reader, row.mode) for row in scores.marks):
+        held = [row.overlap for row in scores.marks if (row.reader, row.mode) == (reader, mode)]
+        hits = proportion(sum(overlap.peak_on_mark for overlap in held), len(held))
+        rows.append(MarksRow(reader, mode, hits, median(overlap.iou for overlap in held)))
+    return tuple(rows)
 
 
 def notice_of(dossier: Dossier) -> str:

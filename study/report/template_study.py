@@ -56,6 +56,15 @@ readers follow it; they are in no other number of this report, and never in the 
 {% for sentence in r.sentences %}<tr><td></td><td colspan="6" class="said">{{ sentence }}</td></tr>{% endfor %}{% endfor %}
 </tbody></table>
 {% endif %}
+
+{% if study.marks %}
+<h2>Marks against the CNN's map</h2>
+<p class="note">Two opinions about a place. Where a lesion truly lies is not known, so none of this is accuracy.</p>
+<table><thead><tr><th>Reader</th><th>Mode</th><th>Map's peak on a mark (95 % CI, Wilson)</th><th>Median overlap (intersection over union)</th></tr></thead><tbody>
+{% for r in study.marks %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.peak_on_mark|share }} ({{ r.peak_on_mark.wilson|ci }})</td>
+<td class="n">{{ r.median_iou|num(2) }}</td></tr>{% endfor %}
+</tbody></table>
+{% endif %}
 """
 
 RECORD = """\

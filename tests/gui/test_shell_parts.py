@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from gui import model_info
 from gui.actions import Actions, keys_of, specs
-from gui.agreement import compare, marks_mask
+from gui.agreement import compare
 from gui.annotations import new_annotation
 from gui.autosave import LATEST_S, Autosave
 from gui.preferences import Preferences
@@ -22,6 +22,7 @@ from gui.views.diagnosis_panel import agreement_lines
 from imaging.geometry import HipRegion
 from inference.model_bundle import InputCard, Metric, ModelCard, OperatingPoint, SaliencyCard
 from inference.prediction import Decision
+from study.localisation import marks_mask
 from study.model import AnnotationKind, Call, CaseKey, Reader, Reading, ReadingMode, ZoneFinding
 from tests.gui.shell_fakes import prediction
 

@@ -134,7 +134,7 @@ class ReaderMachine:
         self.events.append(event)
         session.apply(event)
 
-    def read_all(self, session: Session, score=lambda case_id, mode: 80.0, now=None) -> None:
+    def read_all(self, session: Session, score=lambda case_id, mode: 80.0, now=None, **changes) -> None:
         """Start, and answer until there is nothing more to answer now."""
         if not session.started:
             self.do(session, session.start("1"), now)
@@ -142,7 +142,7 @@ class ReaderMachine:
             if progress.step is Step.REVEAL:
                 self.do(session, session.reveal(now), now)
             else:
-                reading = answer(session, score(progress.slot.case_id, session.mode()))
+                reading = answer(session, score(progress.slot.case_id, session.mode()), **changes)
                 self.do(session, session.answer(reading, now), now)
 
 

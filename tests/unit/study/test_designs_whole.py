@@ -14,6 +14,7 @@ import pytest
 
 from study.analysis import ONE_READER
 from study.exchange import read_scores
+from study.model import Annotation, AnnotationKind
 from study.protocol import AnalysisPlan, Arms, Hypothesis, Method, Multiplicity, ReaderGroup, StudyDesign
 from study.statistics.covariance import Covariance, Merit, estimate
 from study.statistics.obuchowski_rockette import analyse_crossed, non_inferiority
@@ -212,3 +213,17 @@ def test_what_a_study_exports_gives_the_same_numbers_when_it_is_read_back(tmp_pa
         assert set(read_scores(tmp_path / name).cases) == set(study.truth)  # ids as they were, letters and all
         if name.endswith("csv"):  # .imrmc has no place for patients
             assert again["multi_reader_tests"][1:] == document["multi_reader_tests"]
+
+
+def test_marks_are_held_against_the_map(tmp_path):
+    """The map is even over a square from x = -2 to 22; a mark over x = 0 to 10 covers 10 / 24 of it, its corner included."""
+    corners = ((0.0, -2.0), (10.0, -2.0), (10.0, 26.0), (0.0, 26.0))
+    mark = Annotation("m", AnnotationKind.POLYGON, corners)
+    study = whole_study(tmp_path, protocol(planned_cases=12, sham_share=0.17, repeats=2), 2, annotations=(mark,))
+    document, page = analysed(study, tmp_path)
+    rows = document["study"]["marks_against_map"]
+    assert [(row["reader"], row["mode"]) for row in rows] == [(r, m) for r in ("R1", "R2") for m in MODES]
+    for row in rows:
+        assert (row["peak_on_mark"]["k"], row["peak_on_mark"]["n"]) == (12, 12)
+        assert row["median_intersection_over_union"] == pytest.approx(10 / 24, abs=0.01)
+    assert "none of this is accuracy" in page

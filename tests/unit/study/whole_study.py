@@ -55,9 +55,16 @@ def cnn_score(place: int, loose: int | None) -> float:
 
 
 def whole_study(
-    folder: Path, protocol: Protocol, readers: int, *, count: int = 12, paired: bool = False, keep_open: bool = False
+    folder: Path,
+    protocol: Protocol,
+    readers: int,
+    *,
+    count: int = 12,
+    paired: bool = False,
+    keep_open: bool = False,
+    **changes,
 ) -> WholeStudy:
-    """paired: two cases to a patient. keep_open: neither closed nor unsealed, and no scores."""
+    """paired: two cases to a patient. keep_open: neither closed nor unsealed, and no scores. changes: of every answer."""
     machine = Machine(folder / "coordinator", protocol.study_id)
     coordinator = Coordinator(machine.store, "1", CHEAP)
     listed = candidates(folder / "images", count, 1)
@@ -72,7 +79,7 @@ def whole_study(
         name = f"R{number + 1}"
         coordinator.enrol(name, PASSPHRASE, "consultant")
         coordinator.hand_out(name, folder / name, images, PASSPHRASE, burned_in_checked=True)
-        coordinator.take_in(_read(folder, name, protocol, draft, given))
+        coordinator.take_in(_read(folder, name, protocol, draft, given, changes))
     scores = None
     if not keep_open:
         coordinator.close(PASSPHRASE)
@@ -83,7 +90,7 @@ def whole_study(
     return WholeStudy(machine.store.path, draft, scores, given, secret)
 
 
-def _read(folder: Path, name: str, protocol: Protocol, draft: Draft, given: dict) -> Path:
+def _read(folder: Path, name: str, protocol: Protocol, draft: Draft, given: dict, changes: dict) -> Path:
     session = session_of(folder / name)
     machine = ReaderMachine(f"device {name}", protocol.study_id)
 
@@ -95,9 +102,9 @@ def _read(folder: Path, name: str, protocol: Protocol, draft: Draft, given: dict
             given.setdefault((name, arm, case_id), value)
         return value
 
-    machine.read_all(session, score, utc(1))
+    machine.read_all(session, score, utc(1), **changes)
     if protocol.arms is Arms.CROSSOVER:
-        machine.read_all(session, score, utc(30))
+        machine.read_all(session, score, utc(30), **changes)
     account = open_package(folder / name).manifest.account
     machine.do(session, session.sign(account, PASSPHRASE, machine.head), utc(30, 13))
     assert session.violations == []
