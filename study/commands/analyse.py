@@ -71,7 +71,7 @@ def analyse(arguments: argparse.Namespace, app_version: str) -> int:
         given = [name for name in ("algorithm", "truth", "protocol", "title") if getattr(arguments, name)]
         if given:
             raise CommandError(f"A study's own protocol says what is analysed and how: leave out --{given[0]}.")
-        made = report.report_of_study(read.scores, read.dossier, read.provenance, arguments.margin)
+        made = report.report_of_study(read.results.scores, read.results.dossier, read.provenance, arguments.margin)
     else:
         table = replace(read.table, title=arguments.title or read.table.title or Path(arguments.file).name)
         plan = read_plan(arguments.protocol) if arguments.protocol else None

@@ -37,9 +37,10 @@ def _export_scores(arguments: argparse.Namespace, suffix: str) -> None:
 
 def _export_record(arguments: argparse.Namespace, suffix: str, app_version: str) -> None:
     from study import record
-    from study.commands.inputs import Study, chosen_study, read_input, read_truth
+    from study.commands.inputs import Study, read_input, read_truth
     from study.exchange import write_scores
     from study.store import read_record
+    from study.study_results import chosen_study
 
     history = read_record(place_of(arguments.file))
     out = arguments.out
@@ -49,7 +50,7 @@ def _export_record(arguments: argparse.Namespace, suffix: str, app_version: str)
         arguments.head = None
         read = read_input(arguments, app_version)
         assert isinstance(read, Study)
-        write_scores(read.scores.table, out)
+        write_scores(read.results.scores.table, out)
         return
     folded = record.fold(history.events, history.problems)
     truth = read_truth(arguments.truth) if arguments.truth else None

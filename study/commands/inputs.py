@@ -13,17 +13,13 @@ import numpy as np
 
 from study.chain import Head, head_of
 from study.commands.shared import CommandError, is_record, passphrase, place_of, sha256
-from study.coordinator import Coordinator
-from study.dossier import Dossier, make_dossier
 from study.exchange import read_scores
-from study.local import default_data_folder
 from study.protocol import AnalysisPlan, Hypothesis, Protocol
 from study.record import fold, score_table
 from study.report import Provenance
 from study.scores import NO_TRUTH, ScoreTable
-from study.store import History, StudyStore, read_heads, read_record
-from study.study_scores import StudyScores, unsealed_scores
-from study.study_state import fold_study, registered_studies
+from study.store import History, read_heads, read_record
+from study.study_results import StudyResults, chosen_study, is_closed, open_results
 
 _TRUE, _FALSE = ("1", "1.0", "loose", "true", "yes"), ("0", "0.0", "not_loose", "not loose", "fixed", "false", "no")
 
@@ -39,8 +35,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Study:
-    scores: StudyScores
-    dossier: Dossier
+    results: StudyResults
     provenance: Provenance
 
 
@@ -62,17 +57,6 @@ def read_input(arguments: argparse.Namespace, app_version: str) -> Scores | Stud
     )
 
 
-def chosen_study(history: History, wanted: str) -> str:
-    """The id of the study that is meant; "" for a record without one. Raises CommandError."""
-    titles = registered_studies(history.events)
-    if wanted and wanted not in titles:
-        raise CommandError(f"No study {wanted} is registered here.")
-    if len(titles) > 1 and not wanted:
-        listed = "; ".join(f"{study} ({title})" for study, title in titles.items())
-        raise CommandError(f"Several studies are registered here; name one with --study: {listed}.")
-    return wanted or next(iter(titles), "")
-
-
 def _provenance(where: str, app_version: str, heads: list[Head], problems: tuple[str, ...]) -> Provenance:
     on_server = "://" in where
     return Provenance(
@@ -88,22 +72,15 @@ def _provenance(where: str, app_version: str, heads: list[Head], problems: tuple
 
 
 def _read_study(arguments: argparse.Namespace, history: History, study: str, app_version: str) -> Study:
-    """Opens the truth where the reading phase is closed; the first time, that becomes an event of the record."""
-    state = fold_study(history.events, study)
-    if not state.closed_utc:
+    if not is_closed(history, study):
         raise CommandError(
             "The reading phase is not closed, so the truth stays sealed: there is nothing to analyse yet."
         )
     secret = passphrase(arguments.passphrase_file)
-    if state.unsealed_utc:
-        scores = unsealed_scores(history.events, study, secret)
-    else:
-        local = default_data_folder() / "studies" / study if "://" in arguments.file else None
-        with StudyStore(place_of(arguments.file), app_version, study=study, local_folder=local) as store:
-            scores = Coordinator(store, app_version).unseal(secret)
-        history = read_record(place_of(arguments.file), read_heads(arguments.head) if arguments.head else None)
-    dossier = make_dossier(history.events, study, history.problems)
-    return Study(scores, dossier, _provenance(arguments.file, app_version, [], ()))
+    heads = read_heads(arguments.head) if arguments.head else None
+    place = place_of(arguments.file)
+    results = open_results(place, secret, study=study, heads=heads, app_version=app_version)
+    return Study(results, _provenance(arguments.file, app_version, [], ()))
 
 
 # --- readings without a protocol

@@ -9,18 +9,25 @@ from study.commands.shared import EXIT_DONE, EXIT_PROBLEMS, place_of, say
 
 
 def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("record", metavar="RECORD", help="the file of a record or study, or its postgresql:// URL")
+    parser.add_argument(
+        "record",
+        metavar="RECORD",
+        help="the file of a record or study, or its postgresql:// URL; a reader package or a returned file",
+    )
     parser.add_argument(
         "--head", type=Path, metavar="FILE", help="the exported end of the record, to find a cut-off tail"
     )
 
 
 def verify(arguments: argparse.Namespace) -> int:
+    from study import package, returned
     from study.store import read_heads, read_record
     from study.study_check import check_study
     from study.study_state import registered_studies
 
     where = arguments.record
+    if Path(where).suffix.lower() in (package.SUFFIX, returned.SUFFIX):
+        return _verify_handed(Path(where))
     heads = read_heads(arguments.head) if arguments.head else None
     history = read_record(place_of(where), heads)
     for problem in history.problems:
@@ -50,3 +57,22 @@ def _has_head_beside(where: str) -> bool:
 def _place(device: str, study: str, seq: int) -> str:
     named = (("device", device), ("study", study), ("event", seq))
     return ", ".join(f"{name} {value}" for name, value in named if value) or "the file"
+
+
+def _verify_handed(path: Path) -> int:
+    """What a reader was handed, or sent back: each is sound as a whole or it is not."""
+    from study import package, returned
+
+    try:
+        if path.suffix.lower() == package.SUFFIX:
+            opened = package.open_package(path)
+            say(
+                f"A package for {opened.reader_id}: images, protocol and sealed answers fit its coordinator's signature."
+            )
+        else:
+            answers = returned.read_return(path)
+            say(f"Answers of {answers.reader_id}: {len(answers.events)} events in one chain, all sound.")
+    except (package.PackageError, returned.ReturnError) as error:
+        say(str(error))
+        return EXIT_PROBLEMS
+    return EXIT_DONE

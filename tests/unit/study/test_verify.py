@@ -198,3 +198,17 @@ def test_strangers_other_truths_and_second_protocols_are_found(file):
     assert any("not the one that was committed to" in s for s in added("coordinator", "study.unsealed", other))
     assert any("cannot be understood" in s for s in added("coordinator", "study.closed", "{}"))
     assert check_study(history.events, "another study")[0].sentence == "No study is registered in this file."
+
+
+def test_packages_and_returned_files_are_verified_too(made, tmp_path, capsys):
+    folder = made.parent.parent
+    for name, suffix in (("R1", ".lucency-reader"), ("R1.return", ".lucency-return")):
+        path = tmp_path / f"R1{suffix}"
+        shutil.copy(folder / name, path)
+        assert run("verify", path) == 0
+        assert "R1" in capsys.readouterr().out
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+        assert run("verify", path) == 1
+        assert "damaged" in capsys.readouterr().out
