@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from study.analysis import ONE_READER
@@ -208,3 +210,18 @@ def test_an_endpoint_without_a_test_stops_the_sequence():
     first, second = carry_out(no_calls, plan)
     assert "no calls" in first.verdict
     assert second.adjusted_p == 1.0
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000), st.sampled_from([Method.OBUCHOWSKI_ROCKETTE, Method.U_STATISTICS]))
+def test_names_do_not_matter_arms_turn_the_sign_and_ranks_are_all_that_an_auc_sees(seed, method):
+    plan = AnalysisPlan(method=method)
+    truth, scores = evidence(readers=3, cases=20, seed=seed)
+    (test,) = carry_out(table_of(truth, scores), plan)
+    order = np.random.default_rng(seed).permutation(truth.size)
+    (relabelled,) = carry_out(table_of(truth[order], scores[:, ::-1][:, :, order]), plan)
+    (swapped,) = carry_out(table_of(truth, scores[::-1]), plan)
+    (rescaled,) = carry_out(table_of(truth, np.exp(scores / 30)), plan)
+    for other, sign in ((relabelled, 1), (swapped, -1), (rescaled, 1)):
+        assert other.estimate.difference == pytest.approx(sign * test.estimate.difference, abs=1e-12)
+        assert other.p == (None if test.p is None else pytest.approx(test.p, rel=1e-6))
