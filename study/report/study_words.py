@@ -16,7 +16,7 @@ from study.protocol import (
     Scale,
     StudyDesign,
 )
-from study.report.words import counted
+from study.report.words import counted, when
 
 _DESIGNS = {
     StudyDesign.CROSSED: "fully crossed: every reader reads every case in every arm",
@@ -95,9 +95,9 @@ def about_the_study(dossier: Dossier) -> list[tuple[str, str]]:
         ),
         ("Flipped CNN outputs", f"{protocol.sham_share:.0%} of the cases" if protocol.sham_share else "none"),
         ("CNN", f"{protocol.bundle_id}, SHA-256 {protocol.bundle_sha256}"),
-        ("Registered", dossier.registered_utc),
-        ("Reading phase closed", dossier.closed_utc or "not yet"),
-        ("Truth opened", dossier.unsealed_utc or "not yet"),
+        ("Registered", when(dossier.registered_utc)),
+        ("Reading phase closed", when(dossier.closed_utc)),
+        ("Truth opened", when(dossier.unsealed_utc)),
     ]
 
 

@@ -17,7 +17,7 @@ FRAME = """\
 <header>
 {% if report.notice %}<p class="notice">{{ report.notice }}</p>{% endif %}
 <h1>{{ analysis.title or "Reader study" }}</h1>
-<p class="note">{% if provenance.file %}{{ provenance.file }} · {% endif %}analysed {{ provenance.created_utc }} · for research use only</p>
+<p class="note">{% if provenance.file %}{{ provenance.file }} · {% endif %}analysed {{ provenance.created_utc|when }} · for research use only</p>
 </header>
 <main>
 {% if analysis.sentences %}
@@ -44,7 +44,7 @@ FRAME = """\
 {% include "record" %}
 <h2>Reporting guidelines</h2>
 <p class="note">What this report supports of STARD-AI and CLAIM, with the numbers of STARD 2015, and what its authors still have to write.</p>
-<table><thead><tr><th>Item</th><th>What it asks for</th><th>Supported by</th></tr></thead><tbody>
+<table cellpadding="4"><thead><tr><th>Item</th><th>What it asks for</th><th>Supported by</th></tr></thead><tbody>
 {% for item in items %}<tr><td class="n">{{ item.number }}</td><td>{{ item.words }}</td><td>{{ item.where }}</td></tr>{% endfor %}
 </tbody></table>
 </main>
@@ -76,13 +76,13 @@ pre { font-size: .78rem; white-space: pre-wrap; overflow-wrap: anywhere; border:
 
 MACROS = """\
 {% macro facts(rows) %}
-<table class="facts"><tbody>
+<table class="facts" cellpadding="4"><tbody>
 {% for name, value in rows %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}
 </tbody></table>
 {% endmacro %}
 {% macro planned_table(tests, method_names, one_sided) %}
-<table>
-<thead><tr><th>Endpoint</th><th>Method, covariance, degrees of freedom</th><th>Speaks for</th><th>Compared</th><th>Values</th>
+<table cellpadding="4">
+<thead><tr><th>Endpoint</th><th>Method, covariance, degrees of freedom</th><th>Speaks for</th><th>Compared</th><th>Each</th>
 <th>Difference (interval)</th><th>SE; df</th><th>p</th><th>p, corrected</th></tr></thead><tbody>
 {% for test in tests if test.estimate %}
 {% set e = test.estimate %}
@@ -98,7 +98,7 @@ MACROS = """\
 </tbody></table>
 {% endmacro %}
 {% macro switch_table(rows) %}
-<table><thead><tr><th>Reader</th><th>From → to</th><th>Cases</th><th>To the truth</th><th>From the truth</th><th>Right in both</th><th>Wrong in both</th></tr></thead><tbody>
+<table cellpadding="4"><thead><tr><th>Reader</th><th>From → to</th><th>Cases</th><th>To the truth</th><th>From the truth</th><th>Right in both</th><th>Wrong in both</th></tr></thead><tbody>
 {% for s in rows %}<tr><td>{{ s.reader }}</td><td>{{ s.first }} → {{ s.second }}</td><td class="n">{{ s.cases }}</td>
 <td class="n">{{ s.to_truth }}</td><td class="n">{{ s.from_truth }}</td><td class="n">{{ s.stayed_right }}</td><td class="n">{{ s.stayed_wrong }}</td></tr>{% endfor %}
 {% if rows|length > 1 %}<tr class="first"><td>all</td><td></td><td class="n">{{ rows|sum(attribute="cases") }}</td>
@@ -113,7 +113,7 @@ MACROS = """\
 <td class="n">{{ table.exact_p|p }}</td><td class="n">{{ table.mid_p|p }}</td></tr>
 {% endmacro %}
 {% macro test_table(tests) %}
-<table>
+<table cellpadding="4">
 <thead><tr><th>Endpoint</th><th>Method, covariance, degrees of freedom</th><th>Speaks for</th><th>Compared</th>
 <th>Difference (95 % CI)</th><th>SE</th><th>Statistic (df)</th><th>p</th></tr></thead>
 <tbody>
@@ -143,7 +143,7 @@ MACROS = """\
 {% for sentence in test.sentences %}<tr><td colspan="8" class="said">{{ sentence }}</td></tr>{% endfor %}
 {% endfor %}
 </tbody></table>
-<table>
+<table cellpadding="4">
 <thead><tr><th>Endpoint</th><th>Method and covariance</th><th>Speaks for</th><th>Of</th><th>Mean (95 % CI)</th><th>SE</th></tr></thead>
 <tbody>
 {% for test in tests %}{% for name, mean, se, bounds in test.means %}

@@ -48,6 +48,11 @@ def share(value: Proportion | None) -> str:
     return f"{value.k}/{value.n} = {value.value:.3f}"
 
 
+def when(utc: str) -> str:
+    """A time of the record, to the minute; a dash where there is none."""
+    return f"{utc[:10]} {utc[11:16]} UTC" if utc else "–"
+
+
 def said_p(p: float | None) -> str:
     """A p-value within a sentence."""
     text = p_value(p)
