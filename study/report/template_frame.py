@@ -44,7 +44,7 @@ FRAME = """\
 {% include "record" %}
 <h2>Reporting guidelines</h2>
 <p class="note">What this report supports of STARD-AI and CLAIM, with the numbers of STARD 2015, and what its authors still have to write.</p>
-<table cellpadding="4"><thead><tr><th>Item</th><th>What it asks for</th><th>Supported by</th></tr></thead><tbody>
+<table><thead><tr><th>Item</th><th>What it asks for</th><th>Supported by</th></tr></thead><tbody>
 {% for item in items %}<tr><td class="n">{{ item.number }}</td><td>{{ item.words }}</td><td>{{ item.where }}</td></tr>{% endfor %}
 </tbody></table>
 </main>
@@ -58,11 +58,11 @@ body { font: 15px/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color
 h1 { font-size: 1.7rem; margin: 0 0 .3rem; } h2 { font-size: 1.25rem; margin: 2.2rem 0 .5rem; border-bottom: 1px solid #bfbfbf; }
 h3 { font-size: 1.02rem; margin: 1.3rem 0 .3rem; }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0 1rem; font-size: .86rem; }
-th { text-align: left; vertical-align: bottom; border-bottom: 1.5px solid #1a1a1a; padding: .25rem .5rem; }
-td { vertical-align: top; padding: .2rem .5rem; border-bottom: 1px solid #ececec; }
+th { text-align: left; vertical-align: bottom; border-bottom: 1.5px solid #1a1a1a; padding: 4px 8px; }
+td { vertical-align: top; padding: 3px 8px; border-bottom: 1px solid #ececec; }
 tr.first td { border-top: 1px solid #bfbfbf; } td.n, th.n { font-variant-numeric: tabular-nums; white-space: nowrap; }
 table.facts td:first-child { width: 24%; color: #404040; }
-.said, .note { color: #404040; font-size: .86rem; } .notice { font-size: 2.3rem; font-weight: 800; letter-spacing: .04em;
+.said, .note { color: #404040; font-size: .86rem; } .notice { font-size: 34px; font-weight: 800; letter-spacing: .04em;
   border: 4px solid #1a1a1a; padding: .5rem 1rem; margin: 0 0 1.2rem; text-align: center; }
 .cautions { border-left: 4px solid #d55e00; padding: .2rem 1rem; background: #fdf6f0; }
 .planned { border-left: 4px solid #0072b2; padding: .2rem 1rem; }
@@ -76,12 +76,12 @@ pre { font-size: .78rem; white-space: pre-wrap; overflow-wrap: anywhere; border:
 
 MACROS = """\
 {% macro facts(rows) %}
-<table class="facts" cellpadding="4"><tbody>
+<table class="facts"><tbody>
 {% for name, value in rows %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}
 </tbody></table>
 {% endmacro %}
 {% macro planned_table(tests, method_names, one_sided) %}
-<table cellpadding="4">
+<table>
 <thead><tr><th>Endpoint</th><th>Method, covariance, degrees of freedom</th><th>Speaks for</th><th>Compared</th><th>Each</th>
 <th>Difference (interval)</th><th>SE; df</th><th>p</th><th>p, corrected</th></tr></thead><tbody>
 {% for test in tests if test.estimate %}
@@ -98,7 +98,7 @@ MACROS = """\
 </tbody></table>
 {% endmacro %}
 {% macro switch_table(rows) %}
-<table cellpadding="4"><thead><tr><th>Reader</th><th>From → to</th><th>Cases</th><th>To the truth</th><th>From the truth</th><th>Right in both</th><th>Wrong in both</th></tr></thead><tbody>
+<table><thead><tr><th>Reader</th><th>From → to</th><th>Cases</th><th>To the truth</th><th>From the truth</th><th>Right in both</th><th>Wrong in both</th></tr></thead><tbody>
 {% for s in rows %}<tr><td>{{ s.reader }}</td><td>{{ s.first }} → {{ s.second }}</td><td class="n">{{ s.cases }}</td>
 <td class="n">{{ s.to_truth }}</td><td class="n">{{ s.from_truth }}</td><td class="n">{{ s.stayed_right }}</td><td class="n">{{ s.stayed_wrong }}</td></tr>{% endfor %}
 {% if rows|length > 1 %}<tr class="first"><td>all</td><td></td><td class="n">{{ rows|sum(attribute="cases") }}</td>
@@ -113,7 +113,7 @@ MACROS = """\
 <td class="n">{{ table.exact_p|p }}</td><td class="n">{{ table.mid_p|p }}</td></tr>
 {% endmacro %}
 {% macro test_table(tests) %}
-<table cellpadding="4">
+<table>
 <thead><tr><th>Endpoint</th><th>Method, covariance, degrees of freedom</th><th>Speaks for</th><th>Compared</th>
 <th>Difference (95 % CI)</th><th>SE</th><th>Statistic (df)</th><th>p</th></tr></thead>
 <tbody>
@@ -143,7 +143,7 @@ MACROS = """\
 {% for sentence in test.sentences %}<tr><td colspan="8" class="said">{{ sentence }}</td></tr>{% endfor %}
 {% endfor %}
 </tbody></table>
-<table cellpadding="4">
+<table>
 <thead><tr><th>Endpoint</th><th>Method and covariance</th><th>Speaks for</th><th>Of</th><th>Mean (95 % CI)</th><th>SE</th></tr></thead>
 <tbody>
 {% for test in tests %}{% for name, mean, se, bounds in test.means %}

@@ -11,7 +11,7 @@ RESULTS = """\
 <div><b>{{ analysis.readers }}</b>readers</div><div><b>{{ analysis.modes }}</b>modes</div>
 </div>
 <p>Design: {{ analysis.design }}.{% if analysis.algorithm %} Algorithm: {{ analysis.algorithm }}.{% endif %}</p>
-<table cellpadding="4"><thead><tr><th>Reader</th><th>Mode</th><th>Read</th><th>Without a score</th><th>Missing or indeterminate calls</th></tr></thead><tbody>
+<table><thead><tr><th>Reader</th><th>Mode</th><th>Read</th><th>Without a score</th><th>Missing or indeterminate calls</th></tr></thead><tbody>
 {% for r in analysis.reader_results %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.cases }}</td>
 <td class="n">{{ r.missing }}</td><td class="n">{{ r.calls_missing if r.calls else "no calls" }}</td></tr>{% endfor %}
 </tbody></table>
@@ -25,7 +25,7 @@ RESULTS = """\
 {% if analysis.readers == 1 %}{{ one_reader }}{% endif %}</p>{% endif %}
 {% if analysis.crossed %}
 <h3>Variance components</h3>
-<div class="wide"><table cellpadding="4"><thead><tr><th>Endpoint</th><th>Covariance</th>{% for name in components %}<th>{{ name }}</th>{% endfor %}</tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>Endpoint</th><th>Covariance</th>{% for name in components %}<th>{{ name }}</th>{% endfor %}</tr></thead><tbody>
 {% for result in analysis.crossed %}<tr><td>{{ result.merit }}</td><td>{{ result.covariance }}</td>
 {% for name in components %}<td class="n">{{ result.analysis.components|attr(name)|small }}</td>{% endfor %}</tr>{% endfor %}
 </tbody></table></div>
@@ -44,7 +44,7 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 {% if margin is not none %}
 <h2>Non-inferiority, margin {{ margin }}: exploratory</h2>
 {% if non_inferiority %}
-<table cellpadding="4"><thead><tr><th>New</th><th>Reference</th><th>Endpoint</th><th>New − reference</th><th>Method</th><th>Speaks for</th><th>One-sided p</th></tr></thead><tbody>
+<table><thead><tr><th>New</th><th>Reference</th><th>Endpoint</th><th>New − reference</th><th>Method</th><th>Speaks for</th><th>One-sided p</th></tr></thead><tbody>
 {% for row in non_inferiority %}<tr><td>{{ row.new }}</td><td>{{ row.reference }}</td><td>{{ row.endpoint }}</td>
 <td class="n">{{ row.difference|num }}</td><td>{{ row.method }}</td><td>{{ row.generalises_to }}</td>
 <td class="n">{{ row.p_one_sided|p }}</td></tr>{% endfor %}
@@ -53,7 +53,7 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 {% endif %}
 
 <h2>Each reader</h2>
-<div class="wide"><table cellpadding="4"><thead><tr><th>Reader</th><th>Mode</th><th>Loose / not loose</th><th>AUC</th><th>SE (DeLong)</th><th>95 % CI (DeLong)</th></tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>Reader</th><th>Mode</th><th>Loose / not loose</th><th>AUC</th><th>SE (DeLong)</th><th>95 % CI (DeLong)</th></tr></thead><tbody>
 {% for r in analysis.reader_results %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td>
 {% if r.auc_delong %}<td class="n">{{ r.auc_delong.positives }} / {{ r.auc_delong.negatives }}</td><td class="n">{{ r.auc_delong.auc|num }}</td>
 <td class="n">{{ r.auc_delong.se|num(4) }}</td><td class="n">{% if r.auc_delong.se %}{{ r.auc_delong.ci|ci }}{% else %}–{% endif %}</td>{% else %}<td colspan="4">–</td>{% endif %}</tr>
@@ -61,7 +61,7 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 </tbody></table></div>
 {% if has_calls %}
 <h3>2×2 tables, with 95 % intervals (Wilson; Clopper-Pearson)</h3>
-<div class="wide"><table cellpadding="4"><thead><tr><th>Reader</th><th>Mode</th><th>TP</th><th>FN</th><th>TN</th><th>FP</th><th>Sensitivity</th><th>Specificity</th><th>PPV</th><th>NPV</th></tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>Reader</th><th>Mode</th><th>TP</th><th>FN</th><th>TN</th><th>FP</th><th>Sensitivity</th><th>Specificity</th><th>PPV</th><th>NPV</th></tr></thead><tbody>
 {% for r in analysis.reader_results if r.calls %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td>
 <td class="n">{{ r.calls.true_positive }}</td><td class="n">{{ r.calls.false_negative }}</td>
 <td class="n">{{ r.calls.true_negative }}</td><td class="n">{{ r.calls.false_positive }}</td>
@@ -83,14 +83,14 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 <h2>Comparisons of two</h2>
 <p class="note">Each speaks for cases like these, read by these two; not for readers in general. Not corrected for multiplicity.</p>
 {% if analysis.pairs %}
-<div class="wide"><table cellpadding="4"><thead><tr><th>First − second</th><th>Cases</th><th>AUC difference</th><th>95 % CI (DeLong)</th><th>p (DeLong)</th></tr></thead><tbody>
+<div class="wide"><table><thead><tr><th>First − second</th><th>Cases</th><th>AUC difference</th><th>95 % CI (DeLong)</th><th>p (DeLong)</th></tr></thead><tbody>
 {% for pair in analysis.pairs %}<tr><td>{{ pair.first }} − {{ pair.second }}</td><td class="n">{{ pair.cases }}</td>
 {% if pair.auc_delong %}<td class="n">{{ pair.auc_delong.difference|num }}</td><td class="n">{% if pair.auc_delong.se > 0 %}{{ pair.auc_delong.ci|ci }}{% else %}–{% endif %}</td>
 <td class="n">{{ pair.auc_delong.p|p }}</td>{% else %}<td colspan="3">–</td>{% endif %}</tr>
 {% for sentence in pair.sentences %}<tr><td colspan="5" class="said">{{ sentence }}</td></tr>{% endfor %}{% endfor %}
 </tbody></table></div>
 {% if has_calls %}
-<div class="wide"><table cellpadding="4"><thead><tr><th>First − second</th><th>Of</th><th>Cases</th><th>Only first / only second right</th><th>Difference</th>
+<div class="wide"><table><thead><tr><th>First − second</th><th>Of</th><th>Cases</th><th>Only first / only second right</th><th>Difference</th>
 <th>95 % CI (Tango)</th><th>95 % CI (Newcombe 10)</th><th>p (McNemar exact)</th><th>p (McNemar mid-p)</th></tr></thead><tbody>
 {% for pair in analysis.pairs %}{% if pair.sensitivity_mcnemar %}{{ t.mcnemar("sensitivity", pair, pair.sensitivity_mcnemar) }}{% endif %}
 {% if pair.specificity_mcnemar %}{{ t.mcnemar("specificity", pair, pair.specificity_mcnemar) }}{% endif %}{% endfor %}
@@ -100,7 +100,7 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 
 <h2>Agreement between readers</h2>
 {% if analysis.agreement %}
-<table cellpadding="4"><thead><tr><th>Mode</th><th>Of</th><th>Readers</th><th>Cases</th><th>Coefficient</th><th>Value</th><th>95 % CI</th></tr></thead><tbody>
+<table><thead><tr><th>Mode</th><th>Of</th><th>Readers</th><th>Cases</th><th>Coefficient</th><th>Value</th><th>95 % CI</th></tr></thead><tbody>
 {% for a in analysis.agreement %}{% for name, (value, low, high) in a.coefficients.items() %}
 <tr{% if loop.first %} class="first"{% endif %}><td>{{ a.mode }}</td><td>{{ a.of }}</td><td class="n">{{ a.readers }}</td><td class="n">{{ a.cases }}</td>
 <td>{{ name }}</td><td class="n">{{ value|num }}</td><td class="n">{% if low is not none %}{{ (low, high)|ci }}{% else %}–{% endif %}</td></tr>{% endfor %}
@@ -110,7 +110,7 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 
 {% if has_times %}
 <h2>Time per case</h2>
-<table cellpadding="4"><thead><tr><th>Reader</th><th>Mode</th><th>Median, active seconds</th><th>Quartiles</th></tr></thead><tbody>
+<table><thead><tr><th>Reader</th><th>Mode</th><th>Median, active seconds</th><th>Quartiles</th></tr></thead><tbody>
 {% for r in analysis.reader_results if r.median_s is not none %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.median_s|num(1) }}</td>
 <td class="n">{{ r.quartiles_s|ci(1) }}</td></tr>{% endfor %}
 </tbody></table>

@@ -3,7 +3,7 @@
 STUDY = """\
 <h2>Deviations</h2>
 {% if study.dossier.deviations or study.departures %}
-{% if study.dossier.deviations %}<table cellpadding="4"><thead><tr><th>Noted</th><th>What</th><th>Why</th></tr></thead><tbody>
+{% if study.dossier.deviations %}<table><thead><tr><th>Noted</th><th>What</th><th>Why</th></tr></thead><tbody>
 {% for utc, deviation in study.dossier.deviations %}<tr><td class="n">{{ utc|when }}</td><td>{{ deviation.what }}</td><td>{{ deviation.reason }}</td></tr>{% endfor %}
 </tbody></table>{% endif %}
 {% if study.departures %}<p>As the record itself shows:</p>
@@ -12,7 +12,7 @@ STUDY = """\
 
 <h2>The study</h2>
 {{ t.facts(study_rows) }}
-<table cellpadding="4"><thead><tr><th>Reader</th><th>Experience</th><th>Answers</th><th>Corrected</th><th>First entry</th><th>Last entry</th>
+<table><thead><tr><th>Reader</th><th>Experience</th><th>Answers</th><th>Corrected</th><th>First entry</th><th>Last entry</th>
 <th>Active minutes</th><th>Breaks, minutes</th><th>Signed</th><th>Read with</th></tr></thead><tbody>
 {% for r in study.dossier.readers %}<tr><td>{{ r.id }}</td><td>{{ r.experience or "–" }}</td><td class="n">{{ r.answers }}</td><td class="n">{{ r.corrections }}</td>
 <td class="n">{{ r.first_utc|when }}</td><td class="n">{{ r.last_utc|when }}</td><td class="n">{{ (r.active_s / 60)|num(1) }}</td>
@@ -27,7 +27,7 @@ STUDY = """\
 <div><b>{{ flow.undecided_by_cnn }}</b>not decided by the CNN</div>
 <div><b>{{ flow.sham }}</b>CNN output flipped: tabulated apart</div>
 </div>
-<table cellpadding="4"><thead><tr><th>Reader</th><th>Mode</th><th>Planned</th><th>Given</th><th>Missing</th><th>Against the protocol, not counted</th>
+<table><thead><tr><th>Reader</th><th>Mode</th><th>Planned</th><th>Given</th><th>Missing</th><th>Against the protocol, not counted</th>
 <th>Indeterminate</th><th>CNN output flipped</th><th>Second readings</th></tr></thead><tbody>
 {% for r in flow.readers %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.planned }}</td><td class="n">{{ r.given }}</td><td class="n">{{ r.missing }}</td>
 <td class="n">{{ r.not_counted }}</td><td class="n">{{ r.indeterminate }}</td><td class="n">{{ r.sham }}</td><td class="n">{{ r.repeated }}</td></tr>{% endfor %}
@@ -39,7 +39,7 @@ STUDY = """\
 <p>On {{ study.scores.sham_cases|length }} cases readers were shown the opposite of what the CNN had said, as the protocol declares. These readings measure how far
 readers follow it; they are in no other number of this report, and never in the CNN's own accuracy.</p>
 {% if study.sham_switches %}{{ t.switch_table(study.sham_switches) }}{% endif %}
-{% if study.sham %}<table cellpadding="4"><thead><tr><th>Reader</th><th>Mode</th><th>Cases</th><th>Right calls, loose</th><th>Right calls, not loose</th></tr></thead><tbody>
+{% if study.sham %}<table><thead><tr><th>Reader</th><th>Mode</th><th>Cases</th><th>Right calls, loose</th><th>Right calls, not loose</th></tr></thead><tbody>
 {% for r in study.sham.reader_results %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.cases }}</td>
 <td class="n">{{ r.sensitivity|share }}</td><td class="n">{{ r.specificity|share }}</td></tr>{% endfor %}
 </tbody></table>{% endif %}
@@ -47,7 +47,7 @@ readers follow it; they are in no other number of this report, and never in the 
 
 {% if study.intra_reader %}
 <h2>Agreement of readers with themselves</h2>
-<table cellpadding="4"><thead><tr><th>Reader</th><th>Mode</th><th>Cases read twice</th><th>Same call (95 % CI, Wilson)</th><th>Cohen's kappa (95 % CI)</th>
+<table><thead><tr><th>Reader</th><th>Mode</th><th>Cases read twice</th><th>Same call (95 % CI, Wilson)</th><th>Cohen's kappa (95 % CI)</th>
 <th>Mean change of score</th><th>Within-case SD of score</th></tr></thead><tbody>
 {% for r in study.intra_reader %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.cases }}</td>
 <td class="n">{{ r.same_call|share }}{% if r.same_call and r.same_call.n %} ({{ r.same_call.wilson|ci }}){% endif %}</td>
@@ -60,7 +60,7 @@ readers follow it; they are in no other number of this report, and never in the 
 {% if study.marks %}
 <h2>Marks against the CNN's map</h2>
 <p class="note">Two opinions about a place. Where a lesion truly lies is not known, so none of this is accuracy.</p>
-<table cellpadding="4"><thead><tr><th>Reader</th><th>Mode</th><th>Map's peak on a mark (95 % CI, Wilson)</th><th>Median overlap (intersection over union)</th></tr></thead><tbody>
+<table><thead><tr><th>Reader</th><th>Mode</th><th>Map's peak on a mark (95 % CI, Wilson)</th><th>Median overlap (intersection over union)</th></tr></thead><tbody>
 {% for r in study.marks %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.peak_on_mark|share }} ({{ r.peak_on_mark.wilson|ci }})</td>
 <td class="n">{{ r.median_iou|num(2) }}</td></tr>{% endfor %}
 </tbody></table>
@@ -69,7 +69,7 @@ readers follow it; they are in no other number of this report, and never in the 
 
 RECORD = """\
 <h2>{{ "Record and protocol" if study else "Where the numbers come from" }}</h2>
-<table cellpadding="4"><tbody>
+<table><tbody>
 {% if provenance.file %}<tr><td>File</td><td>{{ provenance.file }}</td></tr>{% endif %}
 {% if provenance.sha256 %}<tr><td>SHA-256</td><td><code>{{ provenance.sha256 }}</code></td></tr>{% endif %}
 {% for name, value in provenance.versions.items() %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}
@@ -84,7 +84,7 @@ RECORD = """\
 {% if study %}
 <h3>Ends of the chains</h3>
 <p class="note">The last event of each machine's chain. A record that no longer reaches one of them was cut off; <code>verify --head</code> finds it.</p>
-<table cellpadding="4"><thead><tr><th>Whose</th><th>Device</th><th>Event</th><th>Hash</th></tr></thead><tbody>
+<table><thead><tr><th>Whose</th><th>Device</th><th>Event</th><th>Hash</th></tr></thead><tbody>
 {% for end in study.dossier.ends %}<tr><td>{{ end.owner }}</td><td><code>{{ end.head.device }}</code></td><td class="n">{{ end.head.seq }}</td><td><code>{{ end.head.hash }}</code></td></tr>{% endfor %}
 </tbody></table>
 {% if study.dossier.problems %}<section class="cautions"><h3>The record does not hold together</h3>
