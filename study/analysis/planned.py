@@ -219,7 +219,7 @@ def _crossed(people: Grid, merit: Merit, level: float) -> Estimate:
     grid, said = _complete(people, people.read.reshape(-1, len(people.cases)))
     if grid.design is not Design.CROSSED:
         raise NotEstimableError("it needs readings of every case by every reader in both modes.")
-    covariance = registered_covariance(grid)
+    covariance = registered_covariance(people)
     inference = crossed_result(grid, merit, covariance, level).analysis.random_readers_random_cases
     difference, (new, reference) = inference.differences[0], inference.means
     return Estimate(

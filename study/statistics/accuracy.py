@@ -199,4 +199,4 @@ def newcombe_paired_interval(
     d1_low, d1_high, d2_low, d2_high = p1 - low1, high1 - p1, p2 - low2, high2 - p2
     below = math.sqrt(max(d1_low**2 - 2 * phi * d1_low * d2_high + d2_high**2, 0))
     above = math.sqrt(max(d1_high**2 - 2 * phi * d1_high * d2_low + d2_low**2, 0))
-    return p1 - p2 - below, p1 - p2 + above
+    return max(-1.0, p1 - p2 - below), min(1.0, p1 - p2 + above)  # rounding may step over the edge

@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from study.statistics.accuracy import AccuracyTable, mcnemar, predictive_values, proportion
@@ -48,6 +48,7 @@ def test_predictive_values_follow_bayes():
     assert predictive_values(0.0, 1.0, 0.5)[0] is None
 
 
+@example(0, 0, 48, 0)
 @given(*[st.integers(0, 60)] * 4)
 def test_swapping_the_raters_flips_the_difference(both, first, second, neither):
     if both + first + second + neither == 0:
