@@ -3,7 +3,8 @@
 The model, an equal-variance signal detection model with a random case effect: case c has a strength of evidence
 s = case + d where loose, case ~ N(0, 1). Unaided, reader r sees s + N(0, noise_r) and answers against a criterion of their
 own; aided, they take a weight w_r of what the CNN's score says and 1 - w_r of what they had seen. Scores are 0 to 100
-through a logistic curve, 50 avoided, calls follow the score; the seconds are log-normal.
+through a logistic curve, 50 avoided, calls follow the score; the seconds are log-normal. Whoever calls a hip loose draws an
+ellipse round a point of a lucent line (of the interface, where there is none), off by an error that grows with noise_r.
 
 In the study (`python -m training example-study`) the CNN is the bundled network, which answered on 40 simulated
 radiographs; in `simulated_scores`, a table for tests and benchmarks, it is a sixth draw: it sees s + N(0, 0.7).

@@ -8,6 +8,7 @@ Radiographs and answers follow from the seed; keys, case names and the draw of f
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from study import example
 from study.aids import Aid, AidMap
 from study.cases import Candidate, StudyCase, read_case_csv, source_sha256
 from study.coordinator import Coordinator, draft_study, new_study_id
-from study.model import Call, CaseKey, Reader, Reading, ReadingMode, ViewingRecord
+from study.model import Annotation, AnnotationKind, Call, CaseKey, Reader, Reading, ReadingMode, ViewingRecord
 from study.package import open_package
 from study.protocol import AnalysisPlan, Multiplicity, Protocol, ReaderGroup
 from study.returned import write_return
@@ -43,8 +44,11 @@ from training.simulation.truth import Label, SimulatedRadiograph
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "resources" / example.FOLDER
 CASES_FILE = "cases.csv"
+PLACES_FILE = "places.json"  # by image: points (x, y) on its lucent lines, or on the interface where it has none
 EXPERIENCE = "simulated reader"
 PRACTICE, REPEATS, SHAM_SHARE = 3, 4, 0.1
+PLACES = 6
+MARK_RADIUS_PX, MARK_ERROR_PX = 22.0, 9.0  # of the ellipse; the error is that of a reader with noise 1
 MOST_BITS, FEWEST_BITS = 10, 7
 LARGEST_BYTES, LARGEST_FOLDER_BYTES = 150_000, 8_000_000
 SIMULATION_SEED = 20_260_817
@@ -56,7 +60,7 @@ README = f"""# The worked example: {example.TITLE}
 Nobody read anything. The radiographs come from the simulator, the CNN's answers are the bundled network's, and the readers
 are the model of study/example.py. The study file is a real one: `{example.FILE_NAME}`, whose coordinator's passphrase is
 published here because it is an example: `{example.PASSPHRASE}`. `{CASES_FILE}` lists the radiographs as the study wizard
-takes them.
+takes them; `{PLACES_FILE}` holds the points round which the simulated readers draw their marks.
 
     python main.py verify resources/{example.FOLDER}/{example.FILE_NAME}
     python main.py analyse resources/{example.FOLDER}/{example.FILE_NAME} \\
@@ -74,6 +78,7 @@ class Hip:
     loose: bool
     practice: bool
     prediction: Prediction
+    places: list[tuple[float, float]]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -95,7 +100,8 @@ def run(options: argparse.Namespace) -> int:
             draw_radiographs(made)
         else:  # only the network is another one
             shutil.copytree(options.out / "images", made / "images")
-            shutil.copy(options.out / CASES_FILE, made / CASES_FILE)
+            for name in (CASES_FILE, PLACES_FILE):
+                shutil.copy(options.out / name, made / name)
         hips = answered(made, classifier)
         threshold = 100 * bundle.card.operating_point.threshold
         protocol = make_protocol(bundle.card.id, bundle.sha256)
@@ -122,6 +128,7 @@ def draw_radiographs(folder: Path) -> None:
     waiting: dict[bool, list[SimulatedRadiograph]] = {True: [], False: []}
     index = 0
     lines = ["path,truth,patient,practice"]
+    places: dict[str, list[tuple[float, float]]] = {}
     for number, loose in enumerate(wanted, start=1):
         while not waiting[loose]:
             image = simulate(SIMULATION_SEED, index, _OPTIONS)
@@ -130,18 +137,30 @@ def draw_radiographs(folder: Path) -> None:
             if label in (Label.LOOSE, Label.FIXED):
                 waiting[label is Label.LOOSE].append(image)
         name = f"images/hip-{number:02}.dcm"
-        write_small(burn_simulated(waiting[loose].pop(0)), folder / name)
+        image = waiting[loose].pop(0)
+        write_small(burn_simulated(image), folder / name)
+        places[Path(name).name] = _places(image, number)
         lines.append(f"{name},{int(loose)},simulated {number},{int(number <= PRACTICE)}")
     (folder / CASES_FILE).write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / PLACES_FILE).write_text(json.dumps(places, indent=0) + "\n", "utf-8")
+
+
+def _places(image: SimulatedRadiograph, number: int) -> list[tuple[float, float]]:
+    hip = image.truth.hips[0]
+    rows, cols = np.nonzero(hip.lucency_mask if hip.lucency_mask.any() else hip.interface_mask)
+    chosen = np.random.default_rng([example.SEED, number]).integers(0, rows.size, PLACES)
+    return [(float(cols[n]), float(rows[n])) for n in chosen]
 
 
 def answered(folder: Path, classifier: Classifier) -> list[Hip]:
     """The listed radiographs with what the network says about each."""
     hips = []
+    places = json.loads((folder / PLACES_FILE).read_text("utf-8"))
     for case in read_case_csv(folder / CASES_FILE).candidates:
         radiograph = read_radiograph(case.source, 0)
         prediction = classifier.predict(radiograph, classifier.propose_regions(radiograph)[0])
-        hips.append(Hip(case.source.path, case.truth == 1, case.practice, prediction))
+        path = case.source.path
+        hips.append(Hip(path, case.truth == 1, case.practice, prediction, places[path.name]))
     return hips
 
 
@@ -185,6 +204,7 @@ def make_protocol(bundle_id: str, bundle_sha256: str) -> Protocol:
         "the simulator wrote it when it drew the radiograph",
         (ReaderGroup(EXPERIENCE, len(example.READERS)),),
         example.CASES,
+        marks_asked=True,
         repeats=REPEATS,
         sham_share=SHAM_SHARE,
         seed=example.SEED,
@@ -239,7 +259,7 @@ class _Machine:
         self, work: Path, package: Path, model: example.SimulatedReader, hips: list[Hip], row_of: dict[str, int]
     ) -> None:
         opened = open_package(package)
-        self.work, self.model, self.row_of = work, model, row_of
+        self.work, self.model, self.row_of, self.hips = work, model, row_of, hips
         self.account = opened.manifest.account
         self.session = Session(opened.protocol, opened.plan, opened.reader_id, opened.manifest_sha256, opened.open_aid)
         number = example.READERS.index(model)
@@ -295,8 +315,19 @@ class _Machine:
             mode,
             Call.LOOSE if score > 50 else Call.NOT_LOOSE,
             score,
+            annotations=(self._mark(place, f"{state.slot.index}-{mode.value}"),) if score > 50 else (),
             viewing=ViewingRecord(active_s=active_s, overlay_visible_s=round(active_s / 2, 1) if aided else 0.0),
             revises=state.unaided.id if aided and state.unaided is not None else "",
             app_version="example",
             cnn_score=shown,
         )
+
+    def _mark(self, place: int, name: str) -> Annotation:
+        """Round a lucent line (the interface, where there is none), off by the reader's own noise."""
+        places = self.hips[place].places
+        x, y = np.array(places[self.rng.integers(len(places))]) + self.rng.normal(
+            0, MARK_ERROR_PX * self.model.noise, 2
+        )
+        corners = ((x - MARK_RADIUS_PX, y - MARK_RADIUS_PX), (x + MARK_RADIUS_PX, y + MARK_RADIUS_PX))
+        points = tuple((round(float(a), 1), round(float(b), 1)) for a, b in corners)
+        return Annotation(f"{self.model.id}-{name}", AnnotationKind.ELLIPSE, points)

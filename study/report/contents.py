@@ -123,10 +123,11 @@ def _together(scores: StudyScores) -> ScoreTable:
 
 def _marks_rows(scores: StudyScores) -> tuple[MarksRow, ...]:
     rows = []
-    for reader, mode in dict.fromkeys((row.reader, row.mode) for row in scores.marks):
+    for reader, mode in ((row.reader, row.mode) for row in scores.flow.readers):
         held = [row.overlap for row in scores.marks if (row.reader, row.mode) == (reader, mode)]
-        hits = proportion(sum(overlap.peak_on_mark for overlap in held), len(held))
-        rows.append(MarksRow(reader, mode, hits, median(overlap.iou for overlap in held)))
+        if held:
+            hits = proportion(sum(overlap.peak_on_mark for overlap in held), len(held))
+            rows.append(MarksRow(reader, mode, hits, median(overlap.iou for overlap in held)))
     return tuple(rows)
 
 
