@@ -6,19 +6,32 @@ import msgspec
 import numpy as np
 import pytest
 
+from study.accounts import Role, create_account
 from study.aids import make_aids
 from study.analysis import analyse
 from study.cases import CasesError
-from study.chain import head_of, make_event
+from study.chain import canonical_json, head_of, make_event
 from study.coordinator import CoordinatorError, draft_study
 from study.model import ReadingMode
 from study.package import open_package
 from study.protocol import protocol_sha256
+from study.report.contents import departures
 from study.returned import ReturnError, read_return, write_return
 from study.session import AIDED, UNAIDED
 from study.store import StoreError
+from study.study_check import check_study
+from study.study_events import AccountReset
 from study.truth import SealError
-from tests.unit.study.study_maker import PASSPHRASE, ReaderMachine, aid, candidates, protocol, registered, session_of
+from tests.unit.study.study_maker import (
+    CHEAP,
+    PASSPHRASE,
+    ReaderMachine,
+    aid,
+    candidates,
+    protocol,
+    registered,
+    session_of,
+)
 
 
 @pytest.fixture
@@ -212,6 +225,39 @@ def test_enrolment_and_reset(study):
     held = coordinator.state().readers["R1"]
     assert held.account.public_key != old.public_key
     assert [account.public_key for account in held.former] == [old.public_key]
+
+
+def test_a_reset_is_signed_for_that_very_key_and_old_signatures_stay(study):
+    coordinator, machine, draft, folder = study
+    coordinator.take_in(read_and_return(folder, "R1", perfect(draft)))
+    account = coordinator.reset("R1", "a new passphrase", PASSPHRASE, "lost")
+    assert coordinator.check() == []  # R1 signed with the key that they had then
+    event = next(event for event in machine.store.events() if event.kind == "study.account_reset")
+    payload = msgspec.json.decode(event.payload, type=AccountReset)
+    somebody = create_account("R1", Role.READER, account.study_id, PASSPHRASE, cost=CHEAP)
+    forged = canonical_json(msgspec.structs.replace(payload, account=somebody))
+    head = head_of(next(e for e in machine.store.events() if e.device == event.device and e.seq == event.seq - 1))
+    others = [e for e in machine.store.events() if e.seq != event.seq or e.device != event.device]
+    made = make_event(head, event.utc, event.actor, event.kind, forged)
+    found = [finding.sentence for finding in check_study([*others, made], account.study_id)]
+    assert found == ["The new key carries a signature for something else."]
+
+
+def test_a_reader_who_answered_nothing_is_no_reader(study):
+    coordinator, _, draft, folder = study
+    coordinator.take_in(read_and_return(folder, "R1", perfect(draft)))
+    session, machine = session_of(folder / "R2"), ReaderMachine("device R2")
+    machine.do(session, session.start("1"))
+    write_return(folder / "R2.return", session.protocol.study_id, "R2", machine.events, machine.device)
+    coordinator.take_in(folder / "R2.return")
+    coordinator.close(PASSPHRASE, "R2 gave up")
+    scores = coordinator.unseal(PASSPHRASE)
+    assert scores.flow.never_returned == ("R2",)
+    assert "R2" not in scores.table.readers
+    dossier = coordinator.dossier()
+    assert [reader.answers > 0 for reader in dossier.readers] == [True, False]
+    assert [deviation.reason for _, deviation in dossier.deviations] == ["R2 gave up"]
+    assert "2 readers planned; answers came back from 1." in departures(dossier, scores)
 
 
 def test_images_are_looked_at_before_they_leave(study):
