@@ -81,6 +81,20 @@ def passphrase(file: Path | None) -> str:
 
 def in_a_sentence(job: Callable[[], int]) -> int:
     """Run it; what the user's files and folders can do wrong becomes a sentence on stderr."""
+    try:
+        return job()
+    except KeyboardInterrupt:
+        complain("Stopped.")
+    except Exception as error:
+        sentence = _sentence(error)
+        if not sentence:
+            raise
+        complain(sentence)
+    return EXIT_UNUSABLE
+
+
+def _sentence(error: Exception) -> str:
+    """What a user is told; "" for what is no fault of theirs. Imports late: where all is well, nobody waits for it."""
     from study.accounts import AccountError
     from study.exchange import ExchangeError
     from study.statistics.roc import NotEstimableError
@@ -88,17 +102,13 @@ def in_a_sentence(job: Callable[[], int]) -> int:
     from study.study_state import CoordinatorError
     from study.truth import SealError
 
-    try:
-        return job()
-    except ExchangeError as error:
-        complain(error.sentence)
-    except (CommandError, NotEstimableError, StoreError, CoordinatorError, SealError, AccountError) as error:
-        complain(error)
-    except KeyboardInterrupt:
-        complain("Stopped.")
-    except UnicodeDecodeError:
-        complain("A file is not text in UTF-8.")
-    except OSError as error:
+    if isinstance(error, ExchangeError):
+        return error.sentence
+    if isinstance(error, CommandError | NotEstimableError | StoreError | CoordinatorError | SealError | AccountError):
+        return str(error)
+    if isinstance(error, UnicodeDecodeError):
+        return "A file is not text in UTF-8."
+    if isinstance(error, OSError):
         name = Path(error.filename).name if error.filename else "A file"
-        complain(f"{name} cannot be read or written: {error.strerror or 'it failed'}.")
-    return EXIT_UNUSABLE
+        return f"{name} cannot be read or written: {error.strerror or 'it failed'}."
+    return ""
