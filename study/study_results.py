@@ -8,6 +8,7 @@ from pathlib import Path
 from study.chain import Head
 from study.coordinator import Coordinator
 from study.dossier import Dossier, make_dossier
+from study.events import STUDY_KINDS
 from study.local import default_data_folder
 from study.store import History, StudyStore, read_record
 from study.study_scores import StudyScores, unsealed_scores
@@ -23,8 +24,13 @@ class StudyResults:
 
 
 def chosen_study(history: History, wanted: str = "") -> str:
-    """The id of the study that is meant; "" for a record without one. Raises CoordinatorError where it must be named."""
+    """The id of the study that is meant; "" for a record without one.
+
+    Raises CoordinatorError where it must be named, or where a study's registration cannot be read any more.
+    """
     titles = registered_studies(history.events)
+    if not titles and any(event.kind.startswith(STUDY_KINDS) for event in history.events):
+        raise CoordinatorError("The registration of this study is damaged or missing; verify says where. Use a backup.")
     if wanted and wanted not in titles:
         raise CoordinatorError(f"No study {wanted} is registered here.")
     if len(titles) > 1 and not wanted:

@@ -9,6 +9,7 @@ from study.report.multi_reader import METHODS, READERS_AND_CASES, MultiReaderTes
 from study.report.words import counted, interval, number, said_p, share
 
 _MOST_READERS = 40
+_MOST_PROBLEMS = 5
 
 
 def summary(report: Report) -> str:
@@ -20,6 +21,10 @@ def summary(report: Report) -> str:
     if report.study is not None:
         noted = [f"{deviation.what} {deviation.reason}" for _, deviation in report.study.dossier.deviations]
         lines += [f"Deviation: {sentence}" for sentence in (*noted, *report.study.departures)]
+        problems = report.study.dossier.problems
+        if problems:
+            lines += ["", f"The record does not hold together: {counted(len(problems), 'problem')}; see verify."]
+            lines += problems[:_MOST_PROBLEMS]
     lines += ["", *_reader_lines(analysis)]
     for exploratory in report.exploratory:
         if exploratory.generalises_to == READERS_AND_CASES:

@@ -20,6 +20,10 @@ FRAME = """\
 <p class="note">{% if provenance.file %}{{ provenance.file }} · {% endif %}analysed {{ provenance.created_utc|when }} · for research use only</p>
 </header>
 <main>
+{% if study and study.dossier.problems %}
+<section class="cautions"><h3>The record does not hold together</h3>
+<ul>{% for problem in study.dossier.problems %}<li>{{ problem }}</li>{% endfor %}</ul></section>
+{% endif %}
 {% if analysis.sentences %}
 <section class="cautions"><h3>To be read with the numbers</h3>
 <ul>{% for sentence in analysis.sentences %}<li>{{ sentence }}</li>{% endfor %}</ul></section>

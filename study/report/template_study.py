@@ -87,8 +87,7 @@ RECORD = """\
 <table><thead><tr><th>Whose</th><th>Device</th><th>Event</th><th>Hash</th></tr></thead><tbody>
 {% for end in study.dossier.ends %}<tr><td>{{ end.owner }}</td><td><code>{{ end.head.device }}</code></td><td class="n">{{ end.head.seq }}</td><td><code>{{ end.head.hash }}</code></td></tr>{% endfor %}
 </tbody></table>
-{% if study.dossier.problems %}<section class="cautions"><h3>The record does not hold together</h3>
-<ul>{% for problem in study.dossier.problems %}<li>{{ problem }}</li>{% endfor %}</ul></section>
+{% if study.dossier.problems %}<p><strong>The record does not hold together:</strong> see the head of this report.</p>
 {% else %}<p>Chains, hashes and signatures were checked and fit.</p>{% endif %}
 <h3>The protocol as it was hashed</h3>
 <pre>{{ protocol_text }}</pre>

@@ -213,3 +213,15 @@ def test_packages_and_returned_files_are_verified_too(made, tmp_path, capsys):
         path.write_bytes(data)
         assert run("verify", path) == 1
         assert re.search("damaged|do not belong|holds no", capsys.readouterr().out)
+
+
+def test_the_analysis_of_a_damaged_study_says_so_first(made, file, tmp_path, capsys):
+    secret = made.parent.parent / "passphrase.txt"
+    tamper(file, ("UPDATE event SET payload = payload || ' ' WHERE device = ? AND seq = 4", READER))
+    assert run("analyse", file, "--passphrase-file", secret, "--html", tmp_path / "a.html") == 0
+    assert "The record does not hold together" in capsys.readouterr().out
+    assert "<h3>The record does not hold together</h3>" in (tmp_path / "a.html").read_text("utf-8")
+    tamper(file, ("UPDATE event SET payload = payload || ' ' WHERE kind = 'study.registered'",))
+    assert run("analyse", file, "--passphrase-file", secret) == 2
+    assert "registration of this study is damaged" in capsys.readouterr().err
+    assert run("verify", file) == 1
