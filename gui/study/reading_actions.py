@@ -1,0 +1,162 @@
+"""The actions of a study's reading window. Words and keys come from the table of the ordinary window.
+
+What speaks of the CNN is made when the CNN may be seen, and removed with it: before that there is no such action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+
+from gui import icons
+from gui.actions import CASE, CNN, EDIT, HELP, TOOLS, VIEW, ActionSpec, keys_of, specs
+from gui.preferences import Preferences
+from gui.tools import MARK_TOOLS, Tool
+from study.model import AnnotationKind
+from study.protocol import Protocol
+
+STUDY = "&Study"
+PAUSE, REVEAL, RETURN, INTRO, CLOSE = "study_pause", "study_reveal", "study_return", "study_intro", "study_close"
+OWN = (
+    ActionSpec(PAUSE, "&Break", STUDY, "F9", "clock", tip="Cover the image; the time does not count"),
+    ActionSpec(INTRO, "&What this study asks", STUDY, "", "info"),
+    ActionSpec(RETURN, "&Save the file for the coordinator …", STUDY, "", "export"),
+    ActionSpec(CLOSE, "&Close", STUDY, "Ctrl+W", "close"),
+    ActionSpec(REVEAL, "Show the CN&N's answer", CASE, "F5"),
+)
+MEASURES = (AnnotationKind.RULER, AnnotationKind.ANGLE)
+ALWAYS = (
+    "undo", "redo", "cut", "copy", "paste", "duplicate", "delete", "select_all",
+    "fit", "one_to_one", "zoom_in", "zoom_out", "auto_window", "invert", "rotate_right", "rotate_left", "flip",
+    "reset_view", "show_marks", "show_cases", "full_screen",
+    "tool_select", "tool_pan", "tool_window", "tool_zoom", "tool_magnifier",
+    "to_image", "to_form", "reading.loose", "reading.not_loose", "reading.score", "reading.comment", "reading.record",
+    "shortcuts",
+)  # fmt: skip
+GOING_BACK = ("next_case", "previous_case", "correct")
+WITH_CNN = ("side_by_side", "overlay", "contour", "opacity_up", "opacity_down", "threshold_up", "threshold_down")
+MENUS = (STUDY, EDIT, VIEW, TOOLS, CASE, HELP)
+
+
+def actions_of(protocol: Protocol) -> list[ActionSpec]:
+    """In the order of the ordinary window's menus."""
+    wanted = {*ALWAYS, *(f"tool_{tool.value}" for tool in study_tools(protocol))}
+    if protocol.going_back_allowed:
+        wanted |= set(GOING_BACK)
+    if protocol.cannot_tell_allowed:
+        wanted.add("reading.cannot_tell")
+    if protocol.zones_asked:
+        wanted.add("reading.zones")
+    return [*OWN[:-1], *(spec for spec in specs() if spec.id in wanted)]
+
+
+def study_tools(protocol: Protocol) -> list[Tool]:
+    """Measuring always; other marks where the protocol asks for them. Regions and scale are the study's, not theirs."""
+    marks = [tool for tool, kind in MARK_TOOLS.items() if protocol.marks_asked or kind in MEASURES]
+    return [Tool.SELECT, Tool.PAN, Tool.WINDOW, Tool.ZOOM, Tool.MAGNIFIER, *marks]
+
+
+class StudyActions(QObject):
+    def __init__(
+        self,
+        window: QWidget,
+        bar: QMenuBar,
+        protocol: Protocol,
+        preferences: Preferences,
+        image_scope: QWidget,
+        handlers: Mapping[str, Callable[..., object]],
+    ) -> None:
+        """handlers: what each action does, by id; checkable ones are called with their new state."""
+        super().__init__(window)
+        self._window, self._bar, self._scope = window, bar, image_scope
+        self._preferences, self._handlers = preferences, handlers
+        self._tools = QActionGroup(self)
+        self._actions: dict[str, QAction] = {}
+        self._menus: dict[str, QMenu] = {title: bar.addMenu(title) for title in MENUS}
+        self._cnn: list[str] = []
+        self.specs = actions_of(protocol)
+        for spec in self.specs:
+            self._add(spec)
+
+    def __getitem__(self, action_id: str) -> QAction:
+        return self._actions[action_id]
+
+    def __contains__(self, action_id: str) -> bool:
+        return action_id in self._actions
+
+    def ids(self) -> list[str]:
+        return list(self._actions)
+
+    def key(self, action_id: str) -> str:
+        """As it is shown, or ""."""
+        shortcuts = self._actions[action_id].shortcuts()
+        return shortcuts[0].toString(QKeySequence.SequenceFormat.NativeText) if shortcuts else ""
+
+    def set_cnn(self, *, revealable: bool, shown: bool, has_map: bool) -> None:
+        """Make the actions that may exist now, and take away those that may not."""
+        wanted = [REVEAL] if revealable else []
+        if shown and has_map:
+            wanted += WITH_CNN
+        for action_id in [name for name in self._cnn if name not in wanted]:
+            self._drop(action_id)
+        known = {spec.id: spec for spec in (*OWN, *specs())}
+        for action_id in wanted:
+            if action_id not in self._actions:
+                self._add(known[action_id])
+                self._cnn.append(action_id)
+
+    def set_enabled(self, action_ids: tuple[str, ...], enabled: bool) -> None:
+        for action_id in action_ids:
+            if action_id in self._actions:
+                self._actions[action_id].setEnabled(enabled)
+
+    def set_checked(self, action_id: str, on: bool) -> None:
+        if action_id in self._actions:
+            action = self._actions[action_id]
+            action.blockSignals(True)
+            action.setChecked(on)
+            action.blockSignals(False)
+
+    def _add(self, spec: ActionSpec) -> None:
+        action = QAction(spec.text, self)
+        action.setObjectName(spec.id)
+        action.setCheckable(spec.checkable)
+        if spec.icon:
+            icons.attach(action, spec.icon)
+        if spec.group:
+            self._tools.addAction(action)
+        keys = keys_of(spec, self._preferences.shortcuts)
+        action.setShortcuts(keys)
+        shown = ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in keys)
+        tip = spec.tip or spec.text.replace("&", "").removesuffix(" …")
+        action.setToolTip(f"{tip} ({shown})" if shown else tip)
+        if spec.on_image:
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            self._scope.addAction(action)
+        else:
+            self._window.addAction(action)
+        handler = self._handlers[spec.id]
+        if spec.checkable:
+            action.toggled.connect(handler)
+        else:
+            action.triggered.connect(lambda _checked=False: handler())
+        if spec.menu not in self._menus:
+            self._menus[spec.menu] = QMenu(spec.menu, self._bar)
+            self._bar.insertMenu(self._menus[HELP].menuAction(), self._menus[spec.menu])
+        self._menus[spec.menu].addAction(action)
+        self._actions[spec.id] = action
+
+    def _drop(self, action_id: str) -> None:
+        action = self._actions.pop(action_id)
+        self._cnn.remove(action_id)
+        self._window.removeAction(action)
+        for menu in self._menus.values():
+            menu.removeAction(action)
+        action.deleteLater()
+        if CNN in self._menus and self._menus[CNN].isEmpty():
+            emptied = self._menus.pop(CNN)
+            self._bar.removeAction(emptied.menuAction())
+            emptied.deleteLater()

@@ -1,0 +1,400 @@
+"""The reading itself: worklist, radiograph, what is said of the CNN, form; and the curtain of a break over them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent, QUndoStack
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui import icons, theme
+from gui.annotations import AnnotationModel
+from gui.overlay import OverlayState
+from gui.study.reading_cnn import CnnCard, RevealCard
+from gui.study.reading_controller import ANSWERING, Phase, StudyReadingController
+from gui.study.reading_form import StudyForm
+from gui.study.reading_pages import Page
+from gui.study.reading_words import duration_words, slot_name, step_words
+from gui.study.worklist import Worklist, seconds_left
+from gui.views.map_bar import MapBar
+from gui.views.reading_form import FormState
+from gui.views.side_by_side import ReadingPanes
+from study.protocol import Arm
+
+LEAST_LEFT_S = 60.0
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+class StudyBar(QFrame):
+    """How far the reader is, and the way to a break. Never how well."""
+
+    pause_asked = Signal()
+
+    def __init__(self, controller: StudyReadingController) -> None:
+        super().__init__()
+        self._controller = controller
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 6, 12, 6)
+        row.setSpacing(12)
+        self.words = QLabel()
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(round(0.5 * self.fontMetrics().height()))
+        self.progress.setMaximumWidth(22 * self.fontMetrics().height())
+        self.left = QLabel()
+        self.left.setProperty("role", "muted")
+        self.pause = QPushButton("Break")
+        self.pause.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        icons.attach(self.pause, "clock")
+        self.pause.clicked.connect(self.pause_asked)
+        row.addWidget(self.words)
+        row.addWidget(self.progress, 1)
+        row.addWidget(self.left)
+        row.addStretch(1)
+        row.addWidget(self.pause)
+        controller.progress_changed.connect(self.refresh)
+        controller.pause_changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        session = self._controller.session
+        progress = session.progress(self._controller.now)
+        practising = progress.slot is not None and progress.slot.practice
+        done, total = (
+            (progress.practice_done, progress.practice_total) if practising else (progress.done, progress.total)
+        )
+        self.progress.setRange(0, max(total, 1))
+        self.progress.setValue(done)
+        self.words.setText(f"Practice · {done} of {total} done" if practising else f"{done} of {total} done")
+        self.progress.setAccessibleName(self.words.text())
+        seconds = None if practising else seconds_left(session)
+        self.left.setText("" if seconds is None else f"about {duration_words(max(seconds, LEAST_LEFT_S))} left")
+        self.pause.setEnabled(not self._controller.paused)
+
+
+class Curtain(Page):
+    """Instead of everything that has to do with the case, while the reader has a break."""
+
+    resume_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("clock", "Break")
+        self.words = self.say()
+        self.button = QPushButton("Go on reading")
+        self.button.clicked.connect(self.resume_asked)
+        self.buttons(self.button)
+        self.first = self.button
+
+    def show_break(self, key: str, *, automatic: bool) -> None:
+        why = "Nothing has moved for a while, so the clock was stopped. " if automatic else "The clock is stopped. "
+        self.words.setText(f"{why}The case is covered, and what you have entered is kept.")
+        self.button.setText(f"Go on reading  ({key})" if key else "Go on reading")
+
+
+class ReadingRoom(QWidget):
+    record_asked = Signal(str)  # the reason for a correction, or ""
+
+    def __init__(
+        self,
+        controller: StudyReadingController,
+        marks: AnnotationModel,
+        overlay: OverlayState,
+        undo_stack: QUndoStack,
+        cutoff_mm: float,
+    ) -> None:
+        super().__init__()
+        self._controller, self._marks, self._overlay, self._undo_stack = controller, marks, overlay, undo_stack
+        self.keys: dict[str, str] = {}  # by action id, as shown; the window fills it in
+        # ReadingPanes and MapBar ask only for what both controllers have.
+        self._as_shown = cast(Any, controller)
+        self.panes = ReadingPanes(self._as_shown, marks, overlay)
+        self.worklist = Worklist(controller)
+        self.bar = StudyBar(controller)
+        self.form = StudyForm(controller.package.protocol, controller.package.reader_id, undo_stack)
+        self.form.set_cutoff_mm(cutoff_mm)
+        self.curtain = Curtain()
+        self.map_bar: MapBar | None = None
+        self.cnn_part: QWidget | None = None
+        self._build()
+        self._connect()
+        self.refresh()
+
+    def _build(self) -> None:
+        self._image_column = QWidget()
+        self._image_layout = QVBoxLayout(self._image_column)
+        self._image_layout.setContentsMargins(0, 0, 0, 0)
+        self._image_layout.setSpacing(0)
+        self._image_layout.addWidget(self.panes, 1)
+        self.opening = QLabel("Opening the radiograph …", self.panes)
+        self.opening.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.opening.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.opening.setStyleSheet("color: #a7b2be; background: transparent;")  # on the canvas, dark in either theme
+
+        right = QWidget()
+        self._right = QVBoxLayout(right)
+        self._right.setContentsMargins(0, 0, 0, 0)
+        self._right.setSpacing(0)
+        self._right.addWidget(self._build_header())
+        self._right.addWidget(self.form, 1)
+        self._right.addWidget(self._build_correction())
+        self._right.addWidget(_rule())
+        self.hints = QLabel(wordWrap=True)
+        self.hints.setProperty("role", "small")
+        self.hints.setContentsMargins(12, 5, 12, 6)
+        self._right.addWidget(self.hints)
+
+        case = QSplitter(Qt.Orientation.Horizontal)
+        case.setChildrenCollapsible(False)
+        case.addWidget(self._image_column)
+        case.addWidget(right)
+        case.setStretchFactor(0, 1)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(case)
+        self.stack.addWidget(self.curtain)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.addWidget(self.worklist)
+        self.splitter.addWidget(self.stack)
+        self.splitter.setStretchFactor(1, 1)
+        em = self.fontMetrics().height()
+        self.splitter.setSizes([12 * em, 80 * em])
+        case.setSizes([60 * em, 25 * em])
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.bar)
+        column.addWidget(_rule())
+        column.addWidget(self.splitter, 1)
+
+    def _build_header(self) -> QWidget:
+        header = QFrame()
+        column = QVBoxLayout(header)
+        column.setContentsMargins(12, 8, 12, 2)
+        column.setSpacing(2)
+        self.case_label = QLabel()
+        self.case_label.setProperty("role", "title")
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        self._step_icon = QLabel()
+        self.step_label = QLabel(wordWrap=True)
+        row.addWidget(self._step_icon, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self.step_label, 1)
+        column.addWidget(self.case_label)
+        column.addLayout(row)
+        self._cnn_slot = QVBoxLayout()
+        self._cnn_slot.setContentsMargins(0, 6, 0, 0)
+        column.addLayout(self._cnn_slot)
+        return header
+
+    def _build_correction(self) -> QWidget:
+        self.correction = QFrame()
+        column = QVBoxLayout(self.correction)
+        column.setContentsMargins(12, 0, 12, 8)
+        self.correct_button = QPushButton("Correct this answer …")
+        self.correct_button.clicked.connect(self._controller.begin_correction)
+        self.reason_line = QLineEdit(maxLength=500)
+        self.reason_line.setPlaceholderText("Why is it corrected?")
+        self.reason_line.setAccessibleName("Why the locked answer is corrected")
+        self.reason_line.returnPressed.connect(self.form.submit)
+        self.keep_button = QPushButton("Keep the answer as it was")
+        self.keep_button.clicked.connect(self._controller.drop_correction)
+        for widget in (self.correct_button, self.reason_line, self.keep_button):
+            column.addWidget(widget)
+        return self.correction
+
+    def _connect(self) -> None:
+        controller, panes = self._controller, self.panes
+        controller.answer_replaced.connect(self._load)
+        controller.radiograph_changed.connect(self._on_radiograph)
+        controller.diagnosis_changed.connect(self._refresh_cnn)
+        controller.phase_changed.connect(self.refresh)
+        controller.progress_changed.connect(self.refresh)
+        controller.pause_changed.connect(self.refresh)
+        self.form.changed.connect(self._on_form_changed)
+        self.form.submit_requested.connect(self._submit)
+        self.bar.pause_asked.connect(controller.pause)
+        self.curtain.resume_asked.connect(controller.resume)
+        self.worklist.open_asked.connect(controller.look_at)
+        self._overlay.shown_changed.connect(lambda _shown: self._note_overlay())
+        panes.cursor_moved.connect(lambda *_: controller.note_life())
+        panes.zoom_changed.connect(controller.note_zoom)
+        panes.window_changed.connect(controller.note_window)
+        panes.side_by_side_changed.connect(lambda _on: self._note_overlay())
+        # Where the hip lies is the study's to say: a square that was dragged goes back.
+        panes.region_edited.connect(lambda *_: controller.hips_changed.emit())
+
+    # -- following the controller -----------------------------------------------------------------
+
+    def refresh(self) -> None:
+        controller = self._controller
+        state, phase = controller.state, controller.phase
+        if controller.paused:
+            self.curtain.show_break(self.keys.get("study_pause", ""), automatic=controller.pause_was_automatic)
+        covered = 1 if controller.paused else 0
+        if self.stack.currentIndex() != covered:
+            self.stack.setCurrentIndex(covered)
+            if not covered:
+                self.take_focus()
+        self.opening.setVisible(controller.waiting_for_image)
+        self._place_opening()
+        if state is not None:
+            self.case_label.setText(slot_name(controller.session.plan, state.slot))
+            self.step_label.setText(step_words(state))
+            with_cnn = controller.prediction is not None
+            size = self.fontMetrics().height()
+            self._step_icon.setPixmap(
+                icons.pixmap("eye" if with_cnn else "eye-off", size, theme.colors().muted, self.devicePixelRatio())
+            )
+        self._show_form(phase)
+        self.correct_button.setVisible(controller.may_correct)
+        correcting = phase is Phase.CORRECTING
+        self.reason_line.setVisible(correcting)
+        self.keep_button.setVisible(correcting)
+        self.correction.setVisible(correcting or controller.may_correct)
+        self.hints.setText(self._hints(phase))
+
+    def take_focus(self) -> None:
+        """Give the keyboard to what comes next."""
+        if self._controller.paused:
+            self.curtain.button.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif self._controller.phase is Phase.LOCKED and isinstance(self.cnn_part, RevealCard):
+            self.cnn_part.button.setFocus(Qt.FocusReason.OtherFocusReason)
+        elif self._controller.phase in ANSWERING:
+            self.form.start()
+        else:
+            self.panes.main.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_form(self, phase: Phase) -> None:
+        controller, hip = self._controller, self._controller.hip
+        self.form.setEnabled(hip is not None)
+        if phase in ANSWERING:
+            state = FormState.SAVING if controller.saving else FormState.EDITABLE
+        else:
+            state = FormState.LOCKED if hip is not None else FormState.EDITABLE
+        self.form.set_state(state, hip.recorded_at if hip is not None else None)
+        words = {Phase.CORRECTING: "&Record the correction"}.get(phase, "Lock this ans&wer")
+        if phase is Phase.AIDED and hip is not None and hip.reading is not None:
+            words = "Lock the final ans&wer"
+        self.form.submit_button.setText(words)
+        self._marks.set_read_only(state is not FormState.EDITABLE)
+
+    def _load(self) -> None:
+        self.form.load(self._controller.answer)
+        self._undo_stack.clear()  # its steps are about the answer before
+        if self._controller.phase is Phase.CORRECTING:
+            self.reason_line.clear()
+        hip = self._controller.hip
+        if hip is not None:
+            self.form.set_side(hip.region.side)
+            self._note_view()
+        self.refresh()
+        self.take_focus()
+
+    def _on_radiograph(self) -> None:
+        if self.panes.side_by_side:
+            self.panes.set_side_by_side(False)
+        self._overlay.set_visible(False)  # what a map suggests must be asked for, at every case anew
+        self.panes.set_show_regions(self._controller.box_is_known)
+
+    def _refresh_cnn(self) -> None:
+        """Make what may be seen of the CNN now, and take away all of it that may not."""
+        controller = self._controller
+        for part in (self.map_bar, self.cnn_part):
+            if part is not None:
+                part.hide()
+                part.setParent(None)
+                part.deleteLater()
+        self.map_bar = self.cnn_part = None
+        prediction, state = controller.prediction, controller.state
+        if prediction is not None and state is not None:
+            own = state.unaided if state.slot.arm is Arm.SEQUENTIAL else None
+            self.cnn_part = CnnCard(prediction, own)
+            if controller.package.protocol.overlay_allowed:
+                self.map_bar = MapBar(self._as_shown, self._overlay, self._image_column)
+                self._image_layout.addWidget(self.map_bar)
+        elif controller.phase is Phase.LOCKED and state is not None:
+            card = RevealCard(self.keys.get("study_reveal", ""))
+            card.reveal_asked.connect(controller.reveal)
+            self.cnn_part = card
+        else:
+            self._overlay.set_visible(False)
+        if self.cnn_part is not None:
+            self._cnn_slot.addWidget(self.cnn_part)
+        self._note_overlay()
+
+    def _hints(self, phase: Phase) -> str:
+        """The keys that matter now, quietly."""
+        protocol = self._controller.package.protocol
+        wanted = {
+            Phase.LOCKED: [("study_reveal", "the CNN's answer")],
+            Phase.LOOKING: [("next_case", "next"), ("previous_case", "previous"), ("correct", "correct")],
+        }.get(
+            phase,
+            [
+                ("reading.loose", "loose"),
+                ("reading.not_loose", "not loose"),
+                ("reading.cannot_tell", "cannot tell"),
+                ("reading.score", "score"),
+                ("reading.zones", "zones"),
+                ("reading.comment", "comment"),
+                ("reading.record", "lock"),
+            ],
+        )
+        if phase is Phase.AIDED and protocol.overlay_allowed:
+            wanted = [*wanted, ("overlay", "map")]
+        wanted = [*wanted, ("to_image", "image"), ("to_form", "form"), ("study_pause", "break")]
+        known = [f"{self.keys[name]} {words}" for name, words in wanted if self.keys.get(name)]
+        return "   ".join(f"{hint.replace(' ', NO_BREAK)}" for hint in known)
+
+    # -- from the form ----------------------------------------------------------------------------
+
+    def _on_form_changed(self) -> None:
+        self._controller.set_answer(self.form.answer())
+        self.panes.refresh_headers()
+
+    def _submit(self) -> None:
+        reason = self.reason_line.text().strip()
+        if self._controller.phase is Phase.CORRECTING and not reason:
+            self.reason_line.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
+        self.record_asked.emit(reason)
+
+    # -- how it is looked at ----------------------------------------------------------------------
+
+    def _note_view(self) -> None:
+        """A new answer's viewing record starts with what is on screen."""
+        view = self.panes.main
+        self._controller.note_display(self.devicePixelRatio(), (view.width(), view.height()))
+        window = self.panes.window_setting
+        self._controller.note_window(window.center, window.width)
+        self._controller.note_zoom(view.zoom)
+        self._note_overlay()
+
+    def _note_overlay(self) -> None:
+        self._controller.note_overlay(self.panes.shows_map)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_opening()
+
+    def _place_opening(self) -> None:
+        self.opening.setGeometry(self.panes.rect())
+        self.opening.raise_()
+
+
+def _rule() -> QFrame:
+    rule = QFrame()
+    rule.setProperty("role", "rule")
+    return rule
