@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from study.commands.shared import EXIT_DONE, CommandError, add_study_arguments, write
+from study.commands.shared import EXIT_DONE, CommandError, add_study_arguments, sha256, write
 
 
 def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,12 @@ def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all numbers as JSON")
     parser.add_argument("--html", type=Path, metavar="OUT", help="write the report as one HTML file")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write each plot as an SVG file into this folder")
+    parser.add_argument(
+        "--lesions",
+        type=Path,
+        metavar="CSV",
+        help="FILE holds marks with ratings; the lesions: case,truth,lesion,weight",
+    )
     add_study_arguments(parser)
     parser.add_argument(
         "--head", type=Path, metavar="FILE", help="the exported end of the record, to find a cut-off tail"
@@ -62,6 +68,8 @@ def analyse(arguments: argparse.Namespace, app_version: str) -> int:
         return _published(arguments)
     if not arguments.file:
         raise CommandError("Name the file that is to be analysed.")
+    if arguments.lesions:
+        return _free_response(arguments, app_version)
     from study import report
     from study.commands.inputs import Study, read_input, read_plan
     from study.plots import export_plots
@@ -84,6 +92,22 @@ def analyse(arguments: argparse.Namespace, app_version: str) -> int:
         write(arguments.html, report.to_html(made))
     if arguments.plots:
         export_plots(made.analysis, arguments.plots, made.table, made.study.sham if made.study else None)
+    return EXIT_DONE
+
+
+def _free_response(arguments: argparse.Namespace, app_version: str) -> int:
+    from study.free_response import read_free_response
+    from study.report import Provenance
+    from study.report.free_response import free_response_report
+
+    if arguments.html or arguments.plots:
+        raise CommandError("Marks with ratings are analysed as text and --json only.")
+    marks = Path(arguments.file)
+    study = read_free_response(marks, arguments.lesions)
+    text, document = free_response_report(study, Provenance(marks.name, sha256(marks), app_version))
+    sys.stdout.write(text)
+    if arguments.json:
+        write(arguments.json, document)
     return EXIT_DONE
 
 
