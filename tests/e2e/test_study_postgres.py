@@ -31,7 +31,7 @@ class Workstation:
             [
                 sys.executable,
                 "-m",
-                "tests.e2e.study_reader",
+                "tests.e2e.study_workstation",
                 url,
                 folder / reader,
                 folder / f"{reader} local",
