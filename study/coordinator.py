@@ -44,7 +44,7 @@ from study.protocol import Protocol, StudyDesign, check_protocol, protocol_sha25
 from study.returned import read_return
 from study.session import Session
 from study.store import StudyStore
-from study.study_check import Finding, check_study
+from study.study_check import Flaw, check_study
 from study.study_events import (
     KIND_OF,
     AccountReset,
@@ -124,7 +124,7 @@ class Coordinator:
         events = self._store.events()
         return replay(fold_study(events, self._store.study), events)
 
-    def findings(self) -> list[Finding]:
+    def flaws(self) -> list[Flaw]:
         """What does not fit in the study, with its place: hashes, signatures, ends, readings against the protocol."""
         return check_study(self._store.events(), self._store.study)
 
@@ -132,7 +132,7 @@ class Coordinator:
         """Everything that is wrong with the record and the study, as sentences: chains, hashes, signatures. Waits."""
         history = self._store.history()
         chains = [problem.sentence for problem in history.problems]
-        return [*chains, *(finding.sentence for finding in check_study(history.events, self._store.study))]
+        return [*chains, *(flaw.sentence for flaw in check_study(history.events, self._store.study))]
 
     def dossier(self) -> Dossier:
         """What a report says of the study beside its scores. Waits."""

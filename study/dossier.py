@@ -66,7 +66,7 @@ def make_dossier(events: Iterable[Event], study: str, problems: Iterable[Problem
     sessions = replay(state, held)
     chains = reader_chains(state, held)
     sentences = [p.sentence for p in problems if p.study in ("", study)]
-    sentences += [finding.sentence for finding in check_study(held, study)]
+    sentences += [flaw.sentence for flaw in check_study(held, study)]
     registered = state.registered
     return Dossier(
         state.protocol,

@@ -32,7 +32,7 @@ from study.study_state import CoordinatorError, StudyState, by_time, fold_study,
 
 
 @dataclass(frozen=True)
-class Finding:
+class Flaw:
     """What does not fit, and where: the event's chain and place in it; seq 0 where the place is no single event."""
 
     device: str
@@ -40,19 +40,19 @@ class Finding:
     sentence: str
 
 
-def check_study(events: Iterable[Event], study: str) -> list[Finding]:
+def check_study(events: Iterable[Event], study: str) -> list[Flaw]:
     """Everything that does not fit in one study. Empty for a study that holds together. Needs no passphrase."""
     held = [event for event in events if event.study == study]
     try:
         state = fold_study(held, study)
     except CoordinatorError as error:
-        return [Finding("", 0, str(error))]
-    out = _coordinator_findings(state, held)
-    out += _end_findings(state, held)
+        return [Flaw("", 0, str(error))]
+    out = _coordinator_flaws(state, held)
+    out += _end_flaws(state, held)
     sessions = replay(state, held)
     for reader, session in sessions.items():
         device = next((d for d, r in _devices(state, held).items() if r == reader), "")
-        out += [Finding(device, v.seq, f"{reader}: {v.sentence}") for v in session.violations]
+        out += [Flaw(device, v.seq, f"{reader}: {v.sentence}") for v in session.violations]
     return out
 
 
@@ -62,64 +62,64 @@ def _devices(state: StudyState, events: list[Event]) -> dict[str, str]:
     return started | state.devices
 
 
-def _coordinator_findings(state: StudyState, events: list[Event]) -> list[Finding]:
+def _coordinator_flaws(state: StudyState, events: list[Event]) -> list[Flaw]:
     registered, out = state.registered, []
     known = {registered.coordinator.id, *state.readers}
     registrations = 0
     closed = False
     for event in by_time(events, state.protocol.study_id):
 
-        def find(sentence: str, event: Event = event) -> None:
-            out.append(Finding(event.device, event.seq, sentence))
+        def note(sentence: str, event: Event = event) -> None:
+            out.append(Flaw(event.device, event.seq, sentence))
 
         try:
             payload = decode_study(event)
         except msgspec.DecodeError:
-            find("This entry cannot be understood.")
+            note("This entry cannot be understood.")
             continue
         if event.actor not in known:
-            find(f"It was written by {event.actor}, who takes no part in this study.")
+            note(f"It was written by {event.actor}, who takes no part in this study.")
         if isinstance(payload, Started):
-            _check_started(state, event, payload, find)
+            _check_started(state, event, payload, note)
         if event.actor != registered.coordinator.id or payload is None:
             continue
         if closed and not isinstance(payload, Unsealed | Deviation):
-            find("It was written after the reading phase had been closed.")
+            note("It was written after the reading phase had been closed.")
         if isinstance(payload, Registered):
             registrations += 1
             if registrations > 1:
-                find("A second protocol was registered; the first one counts.")
+                note("A second protocol was registered; the first one counts.")
                 continue
-        _check_signed(state, event, payload, find)
-        _check_contents(state, payload, find)
+        _check_signed(state, event, payload, note)
+        _check_contents(state, payload, note)
         closed = closed or isinstance(payload, Closed)
     return out
 
 
-def _check_started(state: StudyState, event: Event, payload: Started, find: Callable[[str], None]) -> None:
+def _check_started(state: StudyState, event: Event, payload: Started, note: Callable[[str], None]) -> None:
     enrolled = state.readers.get(event.actor)
     if enrolled is not None and payload.manifest_sha256 not in {"", *enrolled.manifests}:
-        find(f"{event.actor} opened another package than one that was made for them.")
+        note(f"{event.actor} opened another package than one that was made for them.")
 
 
-def _check_contents(state: StudyState, payload: StudyPayload, find: Callable[[str], None]) -> None:
+def _check_contents(state: StudyState, payload: StudyPayload, note: Callable[[str], None]) -> None:
     match payload:
         case Registered(protocol=protocol):
             if protocol_sha256(protocol) != payload.protocol_sha256:
-                find("The protocol is not the one whose hash was registered.")
+                note("The protocol is not the one whose hash was registered.")
             if cases_sha256(payload.cases) != protocol.cases_sha256:
-                find("The case list is not the one that the protocol names.")
+                note("The case list is not the one that the protocol names.")
         case Unsealed(truth_commitment=opened):
             if opened != state.protocol.truth_commitment:
-                find("The truth that was opened is not the one that was committed to before the first reading.")
+                note("The truth that was opened is not the one that was committed to before the first reading.")
         case Enrolled(number=number, account=account):
             if state.readers[account.id].number != number:
-                find(f"{account.id} was enrolled twice.")
+                note(f"{account.id} was enrolled twice.")
         case _:
             pass
 
 
-def _check_signed(state: StudyState, event: Event, payload: StudyPayload, find: Callable[[str], None]) -> None:
+def _check_signed(state: StudyState, event: Event, payload: StudyPayload, note: Callable[[str], None]) -> None:
     signature: Signature
     about = ""
     match payload:
@@ -134,19 +134,19 @@ def _check_signed(state: StudyState, event: Event, payload: StudyPayload, find: 
             return
     registered, statement = state.registered, signature.statement
     if not is_signed_by(signature, registered.coordinator):
-        find(f"{what} is not signed by the coordinator.")
+        note(f"{what} is not signed by the coordinator.")
     said = (statement.study_id, statement.protocol_sha256, statement.meaning, statement.about)
     if said != (state.protocol.study_id, registered.protocol_sha256, meaning, about):
-        find(f"{what} carries a signature for something else.")
+        note(f"{what} carries a signature for something else.")
     if (statement.head.device, statement.head.seq + 1, statement.head.hash) != (
         event.device,
         event.seq,
         event.previous,
     ):
-        find(f"{what} was signed for another place in the record.")
+        note(f"{what} was signed for another place in the record.")
 
 
-def _end_findings(state: StudyState, events: list[Event]) -> list[Finding]:
+def _end_flaws(state: StudyState, events: list[Event]) -> list[Flaw]:
     """What was taken in must still be there, whether or not an exported head is at hand; nothing counts after the close."""
     out = []
     at = {(event.device, event.seq): event.hash for event in events}
@@ -162,15 +162,15 @@ def _end_findings(state: StudyState, events: list[Event]) -> list[Finding]:
                 f"The answers of {payload.reader_id} end at event {reach}; {payload.seq} had been taken in. "
                 "Their end was cut off."
             )
-            out.append(Finding(payload.device, reach + 1, sentence))
+            out.append(Flaw(payload.device, reach + 1, sentence))
         elif found is not None and found != payload.hash:
             sentence = f"The answers of {payload.reader_id} are not those that were taken in: they were rewritten."
-            out.append(Finding(payload.device, payload.seq, sentence))
+            out.append(Flaw(payload.device, payload.seq, sentence))
     if state.closed_utc:
         for device, end in state.ends.items():
             if last.get(device, 0) > end.seq:
                 sentence = f"{end.reader_id} went on after the reading phase had been closed; this is not counted."
-                out.append(Finding(device, end.seq + 1, sentence))
+                out.append(Flaw(device, end.seq + 1, sentence))
     return list(dict.fromkeys(out))
 
 

@@ -33,9 +33,9 @@ def verify(arguments: argparse.Namespace) -> int:
     for problem in history.problems:
         say(f"{_place(problem.device, problem.study, problem.seq)}: {problem.damage}: {problem.sentence}")
     titles = registered_studies(history.events)
-    found = [(study, finding) for study in titles for finding in check_study(history.events, study)]
-    for study, finding in found:
-        say(f"{_place(finding.device, study, finding.seq)}: study: {finding.sentence}")
+    found = [(study, flaw) for study in titles for flaw in check_study(history.events, study)]
+    for study, flaw in found:
+        say(f"{_place(flaw.device, study, flaw.seq)}: study: {flaw.sentence}")
     chains = {(event.device, event.study) for event in history.events}
     counted = f"{len(history.events)} events in {len(chains)} chain{'' if len(chains) == 1 else 's'}"
     problems = len(history.problems) + len(found)

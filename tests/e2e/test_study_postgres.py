@@ -135,8 +135,8 @@ def test_what_a_workstation_writes_after_the_close_is_not_counted(url, tmp_path,
     late.go()
     late.finish()
     assert coordinator.sessions()["R1"].progress().done == before
-    findings = check_study(read_record(url).events, STUDY)
-    assert any("went on after the reading phase had been closed" in finding.sentence for finding in findings)
+    flaws = check_study(read_record(url).events, STUDY)
+    assert any("went on after the reading phase had been closed" in flaw.sentence for flaw in flaws)
     assert run("verify", url) == 1
 
 

@@ -239,7 +239,7 @@ def test_a_reset_is_signed_for_that_very_key_and_old_signatures_stay(study):
     head = head_of(next(e for e in machine.store.events() if e.device == event.device and e.seq == event.seq - 1))
     others = [e for e in machine.store.events() if e.seq != event.seq or e.device != event.device]
     made = make_event(head, event.utc, event.actor, event.kind, forged)
-    found = [finding.sentence for finding in check_study([*others, made], account.study_id)]
+    found = [flaw.sentence for flaw in check_study([*others, made], account.study_id)]
     assert found == ["The new key carries a signature for something else."]
 
 

@@ -171,9 +171,9 @@ def test_what_comes_after_the_close_is_found_and_not_counted(file):
     history = read_record(file, [])
     chain = [event for event in history.events if event.device == READER]
     paused = make_event(head_of(chain[-1]), chain[-1].utc, "R1", "study.paused", '{"reader_id":"R1"}')
-    (finding, *_) = check_study([*history.events, paused], STUDY)
-    assert (finding.device, finding.seq) == (READER, paused.seq)
-    assert "went on after the reading phase had been closed" in finding.sentence
+    (flaw, *_) = check_study([*history.events, paused], STUDY)
+    assert (flaw.device, flaw.seq) == (READER, paused.seq)
+    assert "went on after the reading phase had been closed" in flaw.sentence
     own = [event for event in history.events if event.device == coordinator_of(file)]
     late = make_event(head_of(own[-1]), own[-1].utc, "coordinator", "study.enrolled", own[1].payload)
     assert any(
@@ -191,7 +191,7 @@ def test_strangers_other_truths_and_second_protocols_are_found(file):
 
     def added(actor, kind, payload):
         event = make_event(head_of(own[-1]), own[-1].utc, actor, kind, payload)
-        return [finding.sentence for finding in check_study([*history.events, event], STUDY)]
+        return [flaw.sentence for flaw in check_study([*history.events, event], STUDY)]
 
     assert any("takes no part" in s for s in added("eve", "study.paused", '{"reader_id":"R1"}'))
     assert any("second protocol" in s for s in added("coordinator", "study.registered", own[0].payload))
