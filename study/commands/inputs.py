@@ -14,7 +14,7 @@ import numpy as np
 from study.chain import Head, head_of
 from study.commands.shared import CommandError, is_record, passphrase, place_of, sha256
 from study.exchange import read_scores
-from study.protocol import AnalysisPlan, Hypothesis, Protocol
+from study.protocol import AnalysisPlan, Hypothesis, Multiplicity, Protocol
 from study.record import fold, score_table
 from study.report import Provenance
 from study.scores import NO_TRUTH, ScoreTable
@@ -139,7 +139,7 @@ def read_plan(path: Path) -> AnalysisPlan:
     """An analysis plan, or the plan within a whole protocol, as JSON. Raises CommandError, OSError."""
     data = path.read_bytes()
     try:
-        plan = msgspec.json.decode(data, type=AnalysisPlan)
+        plan = msgspec.convert(_spelled_out(msgspec.json.decode(data)), AnalysisPlan)
     except msgspec.DecodeError as error:
         try:
             plan = msgspec.json.decode(data, type=Protocol).plan
@@ -149,4 +149,11 @@ def read_plan(path: Path) -> AnalysisPlan:
         raise CommandError(f"{path.name}: a non-inferiority margin lies above 0 and below 1.")
     if not 0 < plan.alpha < 0.5:
         raise CommandError(f"{path.name}: the significance level lies above 0 and below 0.5.")
+    return plan
+
+
+def _spelled_out(plan: object) -> object:
+    """A protocol names the correction for several tests in a sentence; whoever writes a plan may say holm."""
+    if isinstance(plan, dict) and str(plan.get("multiplicity", "")).upper() in Multiplicity.__members__:
+        return plan | {"multiplicity": Multiplicity[str(plan["multiplicity"]).upper()].value}
     return plan

@@ -78,7 +78,16 @@ def test_a_plan_is_followed(scores, tmp_path, capsys):
     (test,) = document["registered_tests"]
     assert test["status"] == "pre-registered"
     assert any(key.startswith("p_one_sided_non_inferiority_u_statistics") for key in test["estimate"])
-    for wrong in ('{"endpoint": "luck"}', '{"hypothesis": "non_inferiority"}', '{"alpha": 2}', "[]"):
+    protocol.write_text('{"secondary": ["specificity"], "multiplicity": "holm"}')
+    assert run("analyse", scores, "--protocol", protocol) == 0
+    assert "corrected p" in capsys.readouterr().out
+    for wrong in (
+        '{"multiplicity": "hope"}',
+        '{"endpoint": "luck"}',
+        '{"hypothesis": "non_inferiority"}',
+        '{"alpha": 2}',
+        "[]",
+    ):
         protocol.write_text(wrong)
         assert run("analyse", scores, "--protocol", protocol) == 2
         assert "protocol.json" in capsys.readouterr().err
