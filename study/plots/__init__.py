@@ -11,13 +11,14 @@ from pathlib import Path
 from study.analysis import Analysis
 from study.files import replace_file
 from study.plots.agreement import PairAgreement, agreement_plot, pair_agreements
-from study.plots.cast import Cast, Plot, cast
+from study.plots.cast import Cast, cast
 from study.plots.drawing import DARK, LIGHT, Look
 from study.plots.forest import against_algorithm_plot, forest_plot, main_result
 from study.plots.operating import sensitivity_specificity_plot
 from study.plots.roc import roc_plot
 from study.plots.switches import switch_plot
 from study.plots.times import time_plot
+from study.result_parts import Plot
 from study.scores import ScoreTable
 
 __all__ = [

@@ -8,8 +8,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from study.plots.cast import Cast, Plot, counted
+from study.plots.cast import Cast, counted
 from study.plots.drawing import PAD, WIDTH, Drawing, blend, contrasting, fitted, number
+from study.result_parts import Plot
 from study.scores import ScoreTable
 from study.statistics.agreement import cohen_kappa
 from study.statistics.roc import NotEstimableError

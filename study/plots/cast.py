@@ -10,19 +10,6 @@ from study.plots.drawing import LIGHT, Look
 
 
 @dataclass(frozen=True)
-class Plot:
-    """`name` is a file name without its ending; `svg` a whole document that carries its caption.
-
-    Where the data do not allow the plot, `svg` is "" and `caption` the sentence that says why.
-    """
-
-    name: str
-    title: str
-    svg: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Cast:
     """People in order of appearance, the algorithm apart, and the modes."""
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.analysis import Analysis, CrossedResult
-from study.plots.cast import Cast, Plot, case_counts, cast, of_algorithm
+from study.plots.cast import Cast, case_counts, cast, of_algorithm
 from study.plots.drawing import LIGHT, PAD, WIDTH, Drawing, Look, fitted, number, ticks
+from study.result_parts import Plot
 from study.statistics.covariance import Covariance, Merit
 
 NAME, TITLE = "differences", "Differences between modes"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from study.analysis import Analysis, ReaderResult
-from study.plots.cast import Plot, case_counts, cast, of_algorithm
+from study.plots.cast import case_counts, cast, of_algorithm
 from study.plots.drawing import LIGHT, Look, number
 from study.plots.plane import MOST_ROWS, Plane
+from study.result_parts import Plot
 
 NAME, TITLE = "sensitivity-specificity", "Sensitivity and specificity"
 _FEW = 3  # marks that leave room for their intervals

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from study.analysis import Analysis, ReaderResult
-from study.plots.cast import Cast, Plot, case_counts, cast, of_algorithm, of_people
+from study.plots.cast import Cast, case_counts, cast, of_algorithm, of_people
 from study.plots.drawing import DASHES, LIGHT, Look, number
 from study.plots.plane import MOST_ROWS, Plane
+from study.result_parts import Plot
 
 FloatArray = npt.NDArray[np.float64]
 NAME, TITLE = "roc", "ROC curves"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.analysis import Analysis, SwitchResult
-from study.plots.cast import Cast, Plot, cast, counted
+from study.plots.cast import Cast, cast, counted
 from study.plots.drawing import LIGHT, PAD, WIDTH, Drawing, Look, fitted, text_width
+from study.result_parts import Plot
 
 NAME, TITLE = "switches", "Changed calls"
 _STEP = 26.0

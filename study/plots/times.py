@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from study.analysis import Analysis
-from study.plots.cast import Plot, cast, counted, of_people
+from study.plots.cast import cast, counted, of_people
 from study.plots.drawing import LIGHT, PAD, WIDTH, Drawing, Look, fitted, number, text_width, ticks
+from study.result_parts import Plot
 
 NAME, TITLE = "time", "Time per case"
 _LEFT, _AXIS, _STEP = 200.0, 350.0, 21.0

@@ -1,0 +1,181 @@
+"""The report on paper: A4 pages with numbers, and the hashes of file and protocol at the foot of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt, QUrl
+from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
+    QColor,
+    QFont,
+    QPageLayout,
+    QPageSize,
+    QPainter,
+    QPalette,
+    QPdfWriter,
+    QTextDocument,
+)
+
+from gui.study.results_export import picture
+from study.result_parts import Plot, Status, Table
+
+DPI = 300
+MARGIN_MM = 15.0
+FOOT_MM = 9.0
+_MOST_COLUMNS = 9  # of a table that fits across a page; wider ones are set as records
+_STYLE = """
+body { font-family: 'Helvetica', 'Arial', sans-serif; font-size: 9pt; color: #1a1a1a; }
+h1 { font-size: 17pt; margin: 0 0 4pt 0; } h2 { font-size: 12pt; margin: 14pt 0 3pt 0; }
+p { margin: 2pt 0 4pt 0; } .note { color: #555555; font-size: 8pt; }
+.notice { font-size: 20pt; font-weight: bold; }
+th { font-size: 7.5pt; text-align: left; background-color: #eef1f4; } td { font-size: 7.5pt; }
+"""
+
+
+@dataclass(frozen=True)
+class PaperReport:
+    title: str
+    notice: str
+    conclusion: str
+    cautions: tuple[str, ...]
+    tables: tuple[Table, ...]
+    plots: tuple[Plot, ...]  # in light colours
+    hashes: tuple[str, ...]
+
+
+def save_report_pdf(report: PaperReport, path: Path) -> int:
+    """Write it; returns the number of pages. Needs a QGuiApplication, offscreen will do. Raises OSError."""
+    writer = QPdfWriter(str(path))
+    margins = QMarginsF(MARGIN_MM, MARGIN_MM, MARGIN_MM, MARGIN_MM)
+    writer.setPageLayout(
+        QPageLayout(
+            QPageSize(QPageSize.PageSizeId.A4), QPageLayout.Orientation.Portrait, margins, QPageLayout.Unit.Millimeter
+        )
+    )
+    writer.setResolution(DPI)
+    writer.setTitle(report.title)
+    page = writer.pageLayout().paintRectPixels(DPI)
+    foot = FOOT_MM / 25.4 * DPI
+    document = _document(report, writer, QSizeF(page.width(), page.height() - foot))
+    painter = QPainter(writer)
+    if not painter.isActive():
+        raise OSError(f"{path.name} could not be written.")
+    try:
+        pages = document.pageCount()
+        for number in range(pages):
+            if number:
+                writer.newPage()
+            _paint_page(painter, document, number)
+            _paint_foot(painter, report, number + 1, pages, QRectF(0, page.height() - foot, page.width(), foot))
+    finally:
+        painter.end()
+    if not path.is_file() or not path.stat().st_size:
+        raise OSError(f"{path.name} could not be written.")
+    return pages
+
+
+def _document(report: PaperReport, writer: QPdfWriter, size: QSizeF) -> QTextDocument:
+    document = QTextDocument()
+    document.documentLayout().setPaintDevice(writer)
+    document.setDocumentMargin(0)
+    document.setDefaultFont(QFont("Helvetica", 9))
+    document.setDefaultStyleSheet(_STYLE)
+    width = size.width()
+    for plot in report.plots:
+        if plot.svg:
+            document.addResource(QTextDocument.ResourceType.ImageResource, QUrl(f"plot:{plot.name}"), picture(plot.svg))
+    document.setHtml(_html(report, width))
+    document.setPageSize(size)
+    return document
+
+
+def _html(report: PaperReport, width: float) -> str:
+    parts = []
+    if report.notice:
+        parts.append(
+            f"<table width='100%' border='2' cellpadding='10'><tr><td align='center'><span class='notice'>"
+            f"{escape(report.notice)}</span></td></tr></table>"
+        )
+    parts.append(f"<h1>{escape(report.title)}</h1><p><b>{escape(report.conclusion)}</b></p>")
+    parts += [f"<p class='note'>{escape(sentence)}</p>" for sentence in report.cautions]
+    first = [table for table in report.tables if table.status is Status.PREREGISTERED]
+    parts += [_table(table) for table in first]
+    if not first:
+        parts.append(
+            "<p>No protocol came with these data: everything in this report is exploratory or descriptive.</p>"
+        )
+    for plot in report.plots:
+        parts.append(f"<h2>{escape(plot.title)}</h2>")
+        if plot.svg:
+            # Qt keeps the picture's own shape when only the width is given; a little narrower than the page.
+            parts.append(f"<p><img src='plot:{plot.name}' width='{round(width * 0.96)}'></p>")
+        else:
+            parts.append(f"<p>{escape(plot.caption)}</p>")
+    parts += [_table(table) for table in report.tables if table.status is not Status.PREREGISTERED]
+    return f"<html><body>{''.join(parts)}</body></html>"
+
+
+def _table(table: Table) -> str:
+    head = f"<h2>{escape(table.title)} <span class='note'>({table.status})</span></h2>"
+    note = f"<p class='note'>{escape(table.note)}</p>" if table.note else ""
+    if len(table.columns) > _MOST_COLUMNS:
+        return head + _records(table) + note
+    titles = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
+    rows = "".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
+    grid = "width='100%' border='1' cellspacing='0' cellpadding='6' style='border-collapse: collapse; border-color: #c8c8c8'"
+    return f"{head}<table {grid}><thead><tr>{titles}</tr></thead>{rows}</table>{note}"
+
+
+def _records(table: Table) -> str:
+    """A line of names and values for each row: wide tables do not fit across a page."""
+    out = []
+    for row in table.rows:
+        pairs = [(name, cell) for name, cell in zip(table.columns, row, strict=True) if cell not in ("", "–")]
+        words = " · ".join(f"{escape(name)} {_cell(cell)}" if name else f"<b>{_cell(cell)}</b>" for name, cell in pairs)
+        out.append(f"<p style='font-size: 8pt'>{words}</p>")
+    return "".join(out)
+
+
+def _cell(text: str) -> str:
+    """Hashes have no place to break: they get some."""
+    words = [_broken(word) for word in text.split(" ")]
+    return escape(" ".join(words))
+
+
+def _broken(word: str, every: int = 32) -> str:
+    parts: Sequence[str] = [word[n : n + every] for n in range(0, len(word), every)]
+    return "\u200b".join(parts)
+
+
+def _paint_page(painter: QPainter, document: QTextDocument, number: int) -> None:
+    size = document.pageSize()
+    painter.save()
+    painter.translate(0, -number * size.height())
+    context = QAbstractTextDocumentLayout.PaintContext()
+    context.clip = QRectF(0, number * size.height(), size.width(), size.height())
+    context.palette.setColor(QPalette.ColorRole.Text, QColor("#1a1a1a"))  # paper is white in either theme
+    painter.setClipRect(context.clip)
+    document.documentLayout().draw(painter, context)
+    painter.restore()
+
+
+def _paint_foot(painter: QPainter, report: PaperReport, number: int, pages: int, box: QRectF) -> None:
+    painter.save()
+    painter.setFont(QFont("Helvetica", 6))
+    painter.setPen(QColor("#8a8a8a"))
+    painter.drawLine(box.topLeft(), box.topRight())
+    painter.setPen(QColor("#555555"))
+    inner = box.adjusted(0, 12, 0, 0)
+    words = "\n".join(([report.notice] if report.notice else []) + list(report.hashes))
+    painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, words)
+    painter.setFont(QFont("Helvetica", 7))
+    painter.drawText(
+        inner,
+        Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop,
+        f"for research use only · page {number} of {pages}",
+    )
+    painter.restore()

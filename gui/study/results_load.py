@@ -1,0 +1,241 @@
+"""Everything that the results view shows, computed in a process of its own. No Qt here.
+
+The window's process never imports the statistics' libraries: it gets texts, SVG and plain records.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from gui.study.results_data import Answer, CaseResult, Results
+from imaging.sources import Source
+from study.plots import DARK, LIGHT, all_plots, cast
+from study.record import file_sha256
+from study.report import Provenance, Report, report_of_study, report_of_table, to_html, to_json
+from study.result_parts import ResultsError
+from study.result_tables import conclusion, result_tables
+from study.session import AIDED, UNAIDED
+
+SIMULATED = "SIMULATED"
+_SQLITE = b"SQLite format 3\0"
+_SEARCH_S, _MOST_FILES = 10.0, 3000
+
+
+def needs_passphrase(path: Path) -> bool:
+    """Whether it is a study, whose truth opens with the coordinator's passphrase.
+
+    Raises ResultsError while readers still read, StoreError, CoordinatorError, OSError.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_SQLITE)) != _SQLITE:
+            return False
+    from study.store import read_record
+    from study.study_results import chosen_study, is_closed
+
+    history = read_record(path)
+    study = chosen_study(history)
+    if not study:
+        raise ResultsError(
+            f"{path.name} is a record of single readings, which holds no truth. Export it, add the truth, and open the CSV."
+        )
+    if not is_closed(history, study):
+        raise ResultsError(
+            "Reading still goes on in this study, so its truth stays sealed: there are no results yet. "
+            "They can be opened once the coordinator has closed the reading phase."
+        )
+    return True
+
+
+def load(path: Path, passphrase: str, app_version: str) -> Results:
+    """Raises ResultsError, NotEstimableError, ExchangeError, StoreError, CoordinatorError, SealError, OSError."""
+    if not needs_passphrase(path):
+        from study.exchange import read_scores
+
+        table = read_scores(path)
+        table = replace(table, title=table.title or path.name)
+        report = report_of_table(table, Provenance(path.name, file_sha256(path), app_version))
+        simulated = "simulated" in " ".join((table.title, *table.notes)).lower()
+        return _results(report, SIMULATED if simulated else "", _cases_of_table(report), has_images=False)
+    from study.study_results import open_results
+
+    opened = open_results(path, passphrase, app_version=app_version)
+    report = report_of_study(opened.scores, opened.dossier, Provenance(path.name, file_sha256(path), app_version))
+    return _results(report, report.notice, _cases_of_study(path, passphrase, report), has_images=True)
+
+
+def _results(report: Report, notice: str, cases: tuple[CaseResult, ...], *, has_images: bool) -> Results:
+    sham = report.study.sham if report.study is not None else None
+    who = cast(report.analysis)
+    origin = report.provenance
+    hashes = [f"{origin.file} SHA-256 {origin.sha256}"]
+    if report.study is not None:
+        hashes.append(f"protocol SHA-256 {report.study.dossier.protocol_sha256}")
+    problems = report.study.dossier.problems if report.study is not None else ()
+    return Results(
+        report.analysis.title or origin.file,
+        notice,
+        conclusion(report),
+        (*problems, *report.analysis.sentences),
+        {
+            name: tuple(all_plots(report.analysis, report.table, sham, look))
+            for name, look in (("light", LIGHT), ("dark", DARK))
+        },
+        tuple(result_tables(report)),
+        to_html(report if report.notice else replace(report, notice=notice)),
+        to_json(report),
+        who.people,
+        who.algorithm or "",
+        who.modes,
+        cases,
+        has_images,
+        tuple(hashes),
+    )
+
+
+# --- the cases
+
+
+def _cases_of_table(report: Report) -> tuple[CaseResult, ...]:
+    table, algorithm = report.table, report.analysis.algorithm
+    answers: dict[str, list[Answer]] = {case: [] for case in table.cases}
+    own: dict[str, Answer] = {}
+    for n, case in enumerate(table.case):
+        call = None if table.call is None or table.call[n] < 0 else int(table.call[n])
+        score = float(table.score[n])
+        answer = Answer(table.reader[n], table.mode[n], call, score if score == score else None)
+        if table.reader[n] == algorithm:
+            own.setdefault(case, answer)
+        else:
+            answers[case].append(answer)
+    side = dict(zip(table.case, table.side, strict=True)) if table.side is not None else {}
+    truth = table.case_truth
+    return tuple(
+        CaseResult(case, truth[case], side.get(case, ""), tuple(given), own.get(case))
+        for case, given in answers.items()
+    )
+
+
+def _cases_of_study(path: Path, passphrase: str, report: Report) -> tuple[CaseResult, ...]:
+    """With marks and maps, which the table of scores does not hold."""
+    from study.store import read_record
+    from study.study_results import chosen_study
+    from study.study_scores import open_aids, open_truth
+    from study.study_state import fold_study, replay
+
+    history = read_record(path)
+    state = fold_study(history.events, chosen_study(history))
+    truth = open_truth(state.registered, passphrase).of_case
+    aids = open_aids(state.registered, passphrase)
+    answers: dict[str, list[Answer]] = {}
+    images: dict[str, dict[tuple[str, int], None]] = {
+        case.id: {(case.image_sha256, case.frame): None} for case in state.registered.cases
+    }
+    order = {UNAIDED: 0, AIDED: 1}
+    for reader, session in replay(state, history.events, aids).items():
+        spoilt = {violation.slot for violation in session.violations}
+        for item in session.given():
+            if item.slot.index in spoilt or item.slot.occasion > 1:
+                continue
+            name, reading = item.slot.case_id, item.reading
+            call = {"loose": 1, "not_loose": 0}.get(reading.call.value) if reading.call else None
+            comment = reading.comment or reading.not_assessable_reason
+            answers.setdefault(name, []).append(
+                Answer(reader, item.mode, call, reading.score, comment, reading.annotations)
+            )
+            images[name][session.plan.case(name).image_sha256, 0] = None
+    places = find_images(path, {digest for held in images.values() for digest, _ in held})
+    out = []
+    for case in state.registered.cases:
+        if case.practice:
+            continue
+        aid = aids.own(case.id)
+        own = None
+        if aid is not None:
+            call = {"loose": 1, "not_loose": 0}.get(aid.decision)
+            own = Answer(aid.model_id, UNAIDED, call, aid.score, aid.reason)
+        given = sorted(answers.get(case.id, []), key=lambda a: (order.get(a.mode, 2), a.reader))
+        found = next((key for key in images[case.id] if key[0] in places), None)
+        out.append(
+            CaseResult(
+                case.id,
+                truth[case.id],
+                case.side,
+                tuple(given),
+                own,
+                case.id in aids.shams,
+                aid,
+                tuple(images[case.id]),
+                places[found[0]] if found else None,
+                found[1] if found else 0,
+            )
+        )
+    return tuple(out)
+
+
+# --- where images lie
+
+
+def find_images(study: Path, wanted: set[str]) -> dict[str, Source]:
+    """By SHA-256: where this machine noted them, else in the study's own folder and those in it. Nothing is written."""
+    found = _noted(study, wanted)
+    missing = wanted - set(found)
+    until = time.monotonic() + _SEARCH_S
+    for number, path in enumerate(_beside(study)):
+        if not missing or number >= _MOST_FILES or time.monotonic() > until:
+            break
+        try:
+            digest = file_sha256(path)
+        except OSError:
+            continue
+        if digest in missing:
+            missing.remove(digest)
+            found[digest] = Source(path)
+    return found
+
+
+def _beside(study: Path) -> list[Path]:
+    try:
+        top = sorted(study.parent.iterdir())
+        inner = [path for folder in top if folder.is_dir() for path in sorted(folder.iterdir())]
+    except OSError:
+        return []
+    return [path for path in (*inner, *top) if path.is_file() and path.suffix.lower() not in (".sqlite", study.suffix)]
+
+
+def _noted(study: Path, wanted: set[str]) -> dict[str, Source]:
+    """What the wizard noted. Another window of this program may hold the notes: then they are not to be had."""
+    from study.store import StoreError, StudyStore
+
+    if not study.with_name(f"{study.stem}.local.sqlite").is_file():
+        return {}
+    found = {}
+    store = StudyStore(study, "", keep_backups=0)
+    try:
+        for digest in wanted:
+            place = store.location(digest)
+            if place is not None and Path(place.path).is_file():
+                found[digest] = Source(Path(place.path), place.member)
+    except StoreError:
+        return found
+    finally:
+        store.close()
+    return found
+
+
+def note_image(study: Path, digests: tuple[str, ...], path: Path) -> str:
+    """Where an image lies now, if it is one of these. Returns its SHA-256. Raises ResultsError, OSError."""
+    from study.store import StoreError, StudyStore
+
+    digest = file_sha256(path)
+    if digest not in digests:
+        raise ResultsError("That is another image than the one that was read. Choose the original file.")
+    store = StudyStore(study, "", keep_backups=0)
+    try:
+        store.note_location(digest, path).result()
+    except StoreError:
+        pass  # another window holds the notes; this one knows the place for as long as it is open
+    finally:
+        store.close()
+    return digest
