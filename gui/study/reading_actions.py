@@ -87,13 +87,14 @@ class StudyActions(QObject):
     def __contains__(self, action_id: str) -> bool:
         return action_id in self._actions
 
-    def ids(self) -> list[str]:
-        return list(self._actions)
-
-    def key(self, action_id: str) -> str:
-        """As it is shown, or ""."""
-        shortcuts = self._actions[action_id].shortcuts()
-        return shortcuts[0].toString(QKeySequence.SequenceFormat.NativeText) if shortcuts else ""
+    def shown_keys(self) -> dict[str, str]:
+        """By action id, as they are shown; also of actions that are made later."""
+        out = {}
+        for spec in (*OWN, *self.specs, *(spec for spec in specs() if spec.id in WITH_CNN)):
+            keys = keys_of(spec, self._preferences.shortcuts)
+            if keys:
+                out[spec.id] = keys[0].toString(QKeySequence.SequenceFormat.NativeText)
+        return out
 
     def set_cnn(self, *, revealable: bool, shown: bool, has_map: bool) -> None:
         """Make the actions that may exist now, and take away those that may not."""

@@ -98,10 +98,13 @@ class Page(QScrollArea):
         if not press_with_return(self, event):
             super().keyPressEvent(event)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
+    def take_focus(self) -> None:
         if self.first is not None:
             self.first.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.take_focus()
 
 
 class OpeningPage(Page):
@@ -351,7 +354,6 @@ class EndPage(Page):
         self.save.clicked.connect(self.return_asked)
         self.review = QPushButton("Look at the cases &again")
         self.review.clicked.connect(self.review_asked)
-        self.review.setVisible(going_back)
         self.done = QPushButton("&Close")
         self.done.clicked.connect(self.close_asked)
         self.buttons(self.save, self.review, self.done)
@@ -376,7 +378,7 @@ class EndPage(Page):
         )
         self.first = self.save if signed else self.box.line
         if self.isVisible():
-            self.first.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.take_focus()
 
     def show_returned(self, path: Path) -> None:
         self.sending.setText(

@@ -29,7 +29,7 @@ from gui.preferences import Preferences
 from gui.study.background import Background, Steps, Task
 from gui.study.reading_actions import StudyActions, study_tools
 from gui.study.reading_controller import ANSWERING, Phase, Stage, StudyReadingController
-from gui.study.reading_pages import BetweenPage, EndPage, IntroPage, OpeningPage, SignInPage, WaitPage
+from gui.study.reading_pages import BetweenPage, EndPage, IntroPage, OpeningPage, Page, SignInPage, WaitPage
 from gui.study.reading_place import Desk, make_store, reader_folder, return_file_name, sign_in
 from gui.study.reading_room import ReadingRoom
 from gui.study.reading_words import (
@@ -191,6 +191,7 @@ class StudyReadingWindow(QMainWindow):
         protocol = controller.package.protocol
         handlers = self._handlers(controller, room, marks, overlay, undo_stack)
         self.actions_ = StudyActions(self, self.menuBar(), protocol, self._preferences, room.panes, handlers)
+        room.keys = self.actions_.shown_keys()
         for name in ("show_marks", "show_cases", "tool_select"):
             self.actions_.set_checked(name, True)
         self.stack.addWidget(room)
@@ -246,7 +247,7 @@ class StudyReadingWindow(QMainWindow):
         controller, room = self.controller, self.room
         assert controller is not None
         assert room is not None
-        pages: dict[Stage, Callable[[], QWidget]] = {
+        pages: dict[Stage, Callable[[], Page | ReadingRoom]] = {
             Stage.INTRO: self._intro,
             Stage.BETWEEN: self._between,
             Stage.READING: lambda: room,
@@ -257,12 +258,13 @@ class StudyReadingWindow(QMainWindow):
         self._show(pages[controller.stage]())
         self._refresh_actions()
 
-    def _show(self, page: QWidget) -> None:
+    def _show(self, page: Page | ReadingRoom) -> None:
         if self.stack.indexOf(page) < 0:
             self.stack.addWidget(page)
         self.stack.setCurrentWidget(page)
+        page.take_focus()  # the stack has ideas of its own about what gets the keyboard
 
-    def _intro(self) -> QWidget:
+    def _intro(self) -> Page:
         controller, page = self.controller, self.intro_page
         assert controller is not None
         assert page is not None
@@ -275,7 +277,7 @@ class StudyReadingWindow(QMainWindow):
             page.show_progress(words, "Go on", agreed=True)
         return page
 
-    def _between(self) -> QWidget:
+    def _between(self) -> Page:
         controller = self.controller
         assert controller is not None
         current = controller.session.current
@@ -291,7 +293,7 @@ class StudyReadingWindow(QMainWindow):
             self.between_page.show_part("The second part is open", words)
         return self.between_page
 
-    def _wait(self) -> QWidget:
+    def _wait(self) -> Page:
         controller = self.controller
         assert controller is not None
         opens_on = controller.opens_on
@@ -300,7 +302,7 @@ class StudyReadingWindow(QMainWindow):
             self.wait_page.show_wait(opens_on, controller.now.date(), days)
         return self.wait_page
 
-    def _end(self) -> QWidget:
+    def _end(self) -> Page:
         controller, page = self.controller, self.end_page
         assert controller is not None
         assert page is not None
@@ -311,7 +313,7 @@ class StudyReadingWindow(QMainWindow):
             end = session.signed.signature.statement.head
             signed = f"{datetime.fromisoformat(session.last_utc).astimezone():%d %b %Y, %H:%M}"
             head = f"entry {end.seq}, {end.hash[:16]}"
-        answers = len(session.given(practice=True))
+        answers = len(session.given())
         page.show_end(answers, progress.total, progress.active_s, progress.break_s, signed=signed, head=head)
         return page
 
@@ -348,7 +350,6 @@ class StudyReadingWindow(QMainWindow):
         actions.set_enabled(("study_pause",), controller.stage is Stage.READING)
         actions.set_enabled(("study_return",), controller.session.started)
         actions.set_enabled(("study_intro",), controller.stage is not Stage.INTRO and not controller.saving)
-        room.keys = {name: actions.key(name) for name in actions.ids()}
         room.refresh()
         self._refresh_saved()
 

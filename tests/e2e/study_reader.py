@@ -1,45 +1,149 @@
-"""One reader at one workstation, writing into a study on a server. Started by test_study_postgres.py as a process.
+"""A reader at the real window, who has a keyboard and nothing else."""
 
-Arguments: the server's URL, the reader package, a local folder, the passphrase. Prints one line per acknowledged answer,
-and goes on where an earlier process on the same folder was killed.
-"""
+from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from study.package import open_package
-from study.session import Session, Step
-from study.store import StudyStore
-from study.study_events import KIND_OF
-from tests.unit.study.study_maker import answer
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QPushButton
+from shiboken6 import isValid
 
-url, package_path, folder, passphrase = sys.argv[1:]
-package = open_package(Path(package_path))
-session = Session(package.protocol, package.plan, package.reader_id, package.manifest_sha256, package.open_aid)
-study = package.protocol.study_id
+from gui import theme
+from gui.jobs import Jobs
+from gui.preferences import Preferences
+from gui.program import make_application
+from gui.study.reading_controller import Phase, Stage
+from gui.study.reading_window import StudyReadingWindow
+from imaging.worker import decode_worker
+from study.protocol import Protocol
+from tests.e2e.window_program import wait_until
+from tests.unit.study.study_maker import PASSPHRASE, protocol, registered
+
+KEY = Qt.Key
+CONTROL = Qt.KeyboardModifier.ControlModifier
+VERSION = "1"
 
 
-def rating(case_id: str) -> float:
-    """What this reader answers on a case hangs on both names alone, and is never 50."""
-    return float((sum(map(ord, package.reader_id + case_id)) * 37) % 49) + (51 if int(case_id[-1], 16) % 2 else 0)
+class Study:
+    """A registered study whose package for R1 lies in `package`."""
+
+    def __init__(self, folder: Path, count: int = 4, practice: int = 1, **changes) -> None:
+        folder.mkdir(exist_ok=True)
+        value: Protocol = protocol(planned_cases=count, **changes)
+        self.coordinator, self.machine, self.draft, read = registered(folder, value, count, practice)
+        self.coordinator.enrol("R1", PASSPHRASE, "consultant")
+        images = self.coordinator.prepare(read, folder / "prepared")
+        self.package = folder / "R1.lucency-reader"
+        self.coordinator.hand_out("R1", self.package, images, PASSPHRASE, burned_in_checked=True)
 
 
-with StudyStore(url, "test", study=study, local_folder=Path(folder)) as store:
+@contextmanager
+def jobs_of_a_test() -> Iterator[Jobs]:
+    jobs = Jobs(decode_worker(), decode_worker, None)
+    try:
+        yield jobs
+    finally:
+        jobs.shutdown()
 
-    def do(payload):
-        session.apply(store.append(KIND_OF[type(payload)], package.reader_id, payload).result())
 
-    session.apply_all(event for event in store.events() if event.device == store.device())
-    if not session.started:
-        do(session.start("test"))
-    print("started", flush=True)
-    sys.stdin.readline()  # all workstations write at once
-    while (state := session.current) is not None:
-        if state.step is Step.REVEAL:
-            do(session.reveal())
-        else:
-            do(session.answer(answer(session, rating(state.slot.case_id))))
-        print("answered", state.slot.index, flush=True)
-    do(session.sign(package.manifest.account, passphrase, store.head()))
-    assert session.violations == [], session.violations
-    print("signed", store.device(), flush=True)
+class ReaderAtWindow:
+    def __init__(self, package: Path, data: Path, jobs: Jobs, **options) -> None:
+        application = make_application(["test"])
+        preferences = Preferences(data)
+        theme.apply_theme(application, preferences)
+        self.window = StudyReadingWindow(package, data, jobs, preferences, VERSION, **options)
+        self.window.resize(1300, 850)
+        self.window.show()
+        self.window.activateWindow()
+
+    @property
+    def controller(self):
+        return self.window.controller
+
+    @property
+    def session(self):
+        return self.controller.session
+
+    def press(self, *keys: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        for key in keys:
+            QTest.keyClick(QApplication.focusWidget() or self.window, key, modifiers)
+
+    def type(self, text: str) -> None:
+        QTest.keyClicks(QApplication.focusWidget(), text)
+
+    def sign_in(self, passphrase: str = PASSPHRASE) -> None:
+        wait_until(lambda: self.window.sign_in_page is not None, what="the page to sign in")
+        self.type(passphrase)
+        self.press(KEY.Key_Return)
+        wait_until(lambda: self.controller is not None, what="the first page")
+
+    def begin(self) -> None:
+        """From the first page, agreeing to what it asks."""
+        if isinstance(QApplication.focusWidget(), QCheckBox):
+            self.press(KEY.Key_Space)
+            while not isinstance(QApplication.focusWidget(), QPushButton):
+                self.press(KEY.Key_Tab)
+        self.press(KEY.Key_Return)
+        self.settle()
+
+    def settle(self) -> None:
+        """Until the reader can go on: a case is complete on screen, or another page is."""
+        wait_until(
+            lambda: (
+                not self.controller.saving
+                and (
+                    self.controller.stage not in (Stage.READING, Stage.INTRO)
+                    or (self.controller.stage is Stage.READING and self.controller.hip is not None)
+                )
+            ),
+            what="the next case or page",
+        )
+
+    def answer(self, score: int) -> None:
+        """A multiple of ten, by call and score."""
+        steps = abs(score - 50) // 10
+        self.press(KEY.Key_1 if score > 50 else KEY.Key_2, KEY.Key_4, KEY.Key_Delete)
+        self.press(*[KEY.Key_PageUp if score > 50 else KEY.Key_PageDown] * steps)
+
+    def lock(self) -> None:
+        self.press(KEY.Key_Return, modifiers=CONTROL)
+        self.settle()
+
+    def reveal(self) -> None:
+        self.press(KEY.Key_F5)
+        wait_until(lambda: self.controller.phase is Phase.AIDED, what="the CNN's answer")
+
+    def read_case(self, score: int, final: int | None = None) -> None:
+        """Sequentially: unaided, reveal, final (None keeps the first one)."""
+        self.answer(score)
+        self.lock()
+        self.reveal()
+        if final is not None:
+            self.answer(final)
+        self.lock()
+
+    def sign(self, passphrase: str = PASSPHRASE) -> None:
+        self.type(passphrase)
+        self.press(KEY.Key_Return)
+
+    def save_return(self, path: Path) -> None:
+        """Through the dialog that the button opens."""
+        self.press(KEY.Key_Return)
+        wait_until(lambda: bool(self.window.findChildren(QFileDialog)), what="the dialog")
+        dialog = self.window.findChildren(QFileDialog)[0]
+        wait_until(lambda: dialog.isVisible() and dialog.focusWidget() is not None)
+        line = dialog.focusWidget()
+        line.setText(str(path))  # typed, a list of suggestions would take the Return
+        QTest.keyClick(line, KEY.Key_Return)
+        wait_until(path.exists, what="the file for the coordinator")
+        wait_until(lambda: "Saved as" in self.window.end_page.sending.text())
+
+    def close(self) -> None:
+        if not isValid(self.window):
+            return
+        self.window.close()
+        self.window.deleteLater()
+        QApplication.processEvents()
