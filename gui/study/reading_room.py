@@ -313,8 +313,8 @@ class ReadingRoom(QWidget):
         controller = self._controller
         for part in (self.map_bar, self.cnn_part):
             if part is not None:
+                # Not taken out of its parent: a part that has the keyboard would leave the window without it.
                 part.hide()
-                part.setParent(None)
                 part.deleteLater()
         self.map_bar = self.cnn_part = None
         prediction, state = controller.prediction, controller.state

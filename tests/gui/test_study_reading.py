@@ -1,0 +1,359 @@
+"""Reading for a study: resumed after a kill, closed during the washout, and nothing told before its time."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QWidget
+
+from gui.study import reading_controller
+from gui.study.reading_actions import REVEAL, WITH_CNN
+from gui.study.reading_cnn import CnnCard, RevealCard
+from gui.study.reading_controller import Phase, Stage
+from gui.study.reading_form import FivePoints
+from gui.study.worklist import seconds_left
+from gui.views.map_bar import MapBar
+from study.model import Call, ReadingMode
+from study.protocol import Arm, Arms, Scale
+from study.session import Step
+from tests.e2e.study_reader import CONTROL, KEY, ReaderAtWindow, Study, jobs_of_a_test
+from tests.e2e.window_program import wait_until
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def jobs(qapp_cls):
+    QApplication.instance() or qapp_cls([])
+    with jobs_of_a_test() as jobs:
+        yield jobs
+
+
+@pytest.fixture
+def opened(jobs, tmp_path):
+    """Opens the window of a study's package; closes what is open at the end."""
+    readers = []
+
+    def open_(study: Study, data=None, **options) -> ReaderAtWindow:
+        reader = ReaderAtWindow(study.package, data or tmp_path / "data", jobs, **options)
+        readers.append(reader)
+        return reader
+
+    yield open_
+    for reader in readers:
+        reader.close()
+
+
+def begun(opened, study, **options) -> ReaderAtWindow:
+    reader = opened(study, **options)
+    reader.sign_in()
+    reader.begin()
+    return reader
+
+
+def test_a_killed_reading_goes_on_where_it_stopped(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", practice=0, marks_asked=True)
+    reader = begun(opened, study)
+    reader.read_case(70)
+    reader.answer(20)
+    reader.press(KEY.Key_6, modifiers=CONTROL)
+    reader.type("a fine line at the tip")
+    first_slot = reader.controller.state.slot
+    wait_until(lambda: not reader.controller.unsaved, timeout_s=10, what="the draft on disk")
+    killed = tmp_path / "as the kill left it"
+    shutil.copytree(tmp_path / "data", killed)
+    again = opened(study, killed)
+    again.sign_in()
+    assert "1 of 4" in again.window.intro_page.progress.text()
+    again.begin()
+    assert again.controller.state.slot == first_slot
+    assert again.controller.phase is Phase.FIRST
+    answer = again.window.room.form.answer()
+    assert (answer.call, answer.score, answer.comment) == (Call.NOT_LOOSE, 20, "a fine line at the tip")
+    again.lock()
+    assert again.controller.phase is Phase.LOCKED
+    locked = tmp_path / "killed when locked"
+    shutil.copytree(killed, locked)
+    third = opened(study, locked)
+    third.sign_in()
+    third.begin()
+    assert third.controller.phase is Phase.LOCKED, "an answer that was locked stays locked"
+    assert third.controller.prediction is None
+    third.reveal()
+    third.lock()
+    assert third.session.violations == []
+    assert [item.reading.score for item in third.session.given()] == [70, 70, 20, 20]
+
+
+def test_closing_is_a_break_and_opening_ends_it(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", practice=0)
+    reader = begun(opened, study)
+    reader.answer(70)
+    reader.close()
+    again = begun(opened, study)
+    assert again.session.break_s > 0
+    assert again.window.room.form.answer().score == 70
+    assert again.session.violations == []
+
+
+def test_the_second_part_stays_closed_until_its_date(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", 2, 0, arms=Arms.CROSSOVER, washout_days=28)
+    reader = begun(opened, study)
+    for _ in range(2):
+        state = reader.controller.state
+        aided = state.slot.arm is Arm.AIDED
+        assert (reader.controller.prediction is not None) is aided, "the CNN is there from the start, or not at all"
+        assert bool(reader.window.room.findChildren(CnnCard)) is aided
+        reader.answer(70)
+        reader.lock()
+    assert reader.controller.stage is Stage.WAIT
+    opens = reader.controller.opens_on
+    words = reader.window.wait_page.words.text()
+    assert f"{opens.day} {opens:%B %Y}" in words
+    assert "in 28 days" in words
+    reader.press(KEY.Key_Return)
+    reader.settle()
+    assert reader.controller.stage is Stage.WAIT, "looking again does not open it"
+    reader.close()
+    again = opened(study)
+    again.sign_in()
+    again.begin()
+    assert again.controller.stage is Stage.WAIT
+    assert again.controller.radiograph is None
+    again.controller.look_at(2)
+    assert again.controller.radiograph is None
+
+
+def test_going_back_corrects_with_a_reason(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", practice=0, going_back_allowed=True)
+    reader = begun(opened, study)
+    reader.read_case(70)
+    reader.answer(90)
+    reader.press(KEY.Key_PageUp)
+    reader.window.room.form.start()
+    reader.press(KEY.Key_PageUp)
+    reader.settle()
+    assert reader.controller.phase is Phase.LOOKING
+    reader.controller.begin_correction()
+    reader.answer(60)
+    reader.press(KEY.Key_Return, modifiers=CONTROL)
+    assert QApplication.focusWidget() is reader.window.room.reason_line, "first, why"
+    reader.type("slipped")
+    reader.press(KEY.Key_Return)
+    wait_until(lambda: reader.controller.phase is Phase.LOOKING and not reader.controller.saving)
+    given = reader.session.given()
+    assert [(item.reading.score, item.corrected) for item in given] == [(70, False), (60, True)]
+    reader.window.room.panes.main.setFocus()
+    reader.press(KEY.Key_PageDown)
+    reader.settle()
+    assert reader.window.room.form.answer().score == 100, "what was begun is still there"
+    assert reader.session.violations == []
+
+
+def test_without_going_back_there_is_no_way_back(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", practice=0)
+    reader = begun(opened, study)
+    reader.read_case(70)
+    index = reader.controller.state.slot.index
+    reader.window.room.panes.main.setFocus()
+    reader.press(KEY.Key_PageUp)
+    reader.controller.look_at(0)
+    QApplication.processEvents()
+    assert reader.controller.state.slot.index == index
+    assert not reader.controller.may_correct
+    assert "previous_case" not in reader.window.actions_
+    assert reader.window.room.worklist.focusPolicy() is Qt.FocusPolicy.NoFocus
+
+
+def test_a_wrong_passphrase_is_a_sentence_and_opens_nothing(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", practice=0)
+    reader = opened(study)
+    wait_until(lambda: reader.window.sign_in_page is not None)
+    box = reader.window.sign_in_page.box
+    reader.type("not my passphrase")
+    reader.press(KEY.Key_Return)
+    wait_until(lambda: bool(box.problem.text()))
+    assert box.problem.text() == "This is not the passphrase of R1."
+    assert reader.controller is None
+    assert not list((tmp_path / "data").rglob("*.sqlite"))
+    assert QApplication.focusWidget() is box.line
+    reader.sign_in()
+    assert reader.controller.stage is Stage.INTRO
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-2000]), "no reader package, or only a part of one"),
+        (lambda path: path.unlink(), "does not exist"),
+        (lambda path: path.write_text("nothing"), "no reader package"),
+    ],
+)
+def test_what_cannot_be_opened_is_told_in_a_sentence(qapp, opened, tmp_path, spoil, sentence):
+    study = Study(tmp_path / "study", 2, 0)
+    spoil(study.package)
+    reader = opened(study)
+    page = reader.window.opening_page
+    wait_until(lambda: page.retry.isVisible())
+    assert sentence in page.words.text()
+    assert reader.window.sign_in_page is None
+
+
+def test_two_windows_on_one_record_are_refused(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", 2, 0)
+    begun(opened, study)
+    second = opened(study)
+    wait_until(lambda: second.window.sign_in_page is not None)
+    second.window.activateWindow()
+    second.window.sign_in_page.box.entered.emit("correct horse battery")
+    wait_until(lambda: bool(second.window.sign_in_page.box.problem.text()), timeout_s=90)
+    assert second.controller is None
+
+
+def words_in(window) -> str:
+    """All that can be read or heard anywhere in the window, shown or hidden, and every action."""
+    out = [window.windowTitle()]
+    for widget in [window, *window.findChildren(QWidget)]:
+        out += [widget.toolTip(), widget.accessibleName(), widget.accessibleDescription(), widget.windowTitle()]
+        for name in ("text", "title", "placeholderText", "toPlainText"):
+            out.append(str(getattr(widget, name)()) if callable(getattr(widget, name, None)) else "")
+    for action in window.findChildren(QAction):
+        out += [action.text(), action.toolTip(), action.objectName()]
+    model = window.room.worklist.list_model if window.room is not None else None
+    if model is not None:
+        for row in range(model.rowCount()):
+            out += [str(model.data(model.index(row), role) or "") for role in range(12)]
+    return "\n".join(out)
+
+
+def test_nothing_is_told_before_its_time(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", 4, 1, sham_share=0.25)
+    reader = opened(study)
+    wait_until(lambda: reader.window.sign_in_page is not None)
+
+    def check(*, cnn: bool) -> None:
+        QApplication.sendPostedEvents(None, 52)  # what was taken away is deleted
+        QApplication.processEvents()
+        said = words_in(reader.window)
+        assert not re.search(r"hip \d|Person|revision findings|operation notes|\.dcm", said)
+        assert bool(re.search(r"CNN: (Loose|Not loose)", said)) is cnn
+        assert bool(reader.window.findChildren(CnnCard)) is cnn
+        assert bool(reader.window.findChildren(MapBar)) is cnn
+        actions = {action.objectName() for action in reader.window.findChildren(QAction)}
+        assert bool(actions & set(WITH_CNN)) is cnn
+        if not cnn and reader.controller is not None:
+            assert reader.controller.prediction is None
+            assert reader.window.room.panes.main.map_state.value == "absent"
+            shown = reader.session.slots
+            aids = [study.coordinator.state().registered]
+            assert aids
+            files = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+            seen = sum(state.aided is not None for state in shown)
+            assert files.count(b'"cnn_score":85') + files.count(b'"cnn_score":15') <= seen
+            assert not re.search(rb"hip \d|Person|truth|sham", files)
+
+    check(cnn=False)
+    reader.sign_in()
+    check(cnn=False)
+    assert "25 %" in words_in(reader.window), "the sham share is declared"
+    reader.press(KEY.Key_Tab)
+    reader.window.intro_page.button.click()
+    assert reader.controller.stage is Stage.INTRO, "nobody begins without agreeing"
+    reader.begin()
+    for _ in range(2):
+        check(cnn=False)
+        assert REVEAL not in reader.window.actions_
+        reader.press(KEY.Key_F5)
+        reader.press(KEY.Key_S)
+        check(cnn=False)
+        reader.answer(60)
+        check(cnn=False)
+        reader.lock()
+        check(cnn=False)
+        assert reader.window.room.findChildren(RevealCard)
+        reader.reveal()
+        check(cnn=True)
+        reader.lock()
+        if reader.controller.stage is Stage.BETWEEN:
+            check(cnn=False)
+            reader.press(KEY.Key_Return)
+            reader.settle()
+
+
+def test_a_break_covers_the_case_and_does_not_count(qapp, opened, tmp_path, monkeypatch):
+    study = Study(tmp_path / "study", practice=0)
+    reader = begun(opened, study)
+    view = reader.window.room.panes.main
+    reader.press(KEY.Key_F9)
+    wait_until(lambda: bool(reader.session.paused_utc) and not reader.controller.saving)
+    assert not view.isVisible()
+    assert not reader.window.room.form.isVisible()
+    counted = reader.controller.hip.viewing.record().active_s
+    reader.press(KEY.Key_Return, modifiers=CONTROL)
+    assert reader.session.slots[0].unaided is None
+    wait_until(lambda: True, timeout_s=1)
+    assert reader.controller.hip.viewing.record().active_s == counted
+    reader.press(KEY.Key_F9)
+    wait_until(lambda: not reader.controller.paused)
+    assert view.isVisible()
+    monkeypatch.setattr(reading_controller, "PAUSE_AFTER_S", -1.0)
+    reader.controller._check_life()
+    wait_until(lambda: bool(reader.session.paused_utc) and not reader.controller.saving)
+    assert "Nothing has moved" in reader.window.room.curtain.words.text()
+    assert reader.session.violations == []
+
+
+def test_the_map_and_how_long_it_was_on_are_recorded(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", practice=0)
+    reader = begun(opened, study)
+    reader.answer(70)
+    reader.lock()
+    reader.reveal()
+    reader.press(KEY.Key_S)
+    assert reader.window.room.panes.shows_map
+    reader.window.room.panes.main.zoom_by(3.0)
+    wait_until(lambda: reader.controller.hip.viewing.record().overlay_visible_s > 0.3, timeout_s=20)
+    reader.lock()
+    unaided, aided = (item.reading.viewing for item in reader.session.given())
+    assert unaided.overlay_visible_s == 0
+    assert aided.overlay_visible_s > 0.3
+    assert aided.max_zoom > unaided.max_zoom
+    assert not reader.window.room.panes.shows_map, "off again at the next case"
+
+
+def test_five_points_by_keyboard(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", 2, 0, scale=Scale.FIVE_POINT, not_assessable_allowed=False)
+    reader = begun(opened, study)
+    form = reader.window.room.form
+    assert form.not_assessable_box.isHidden()
+    assert form.schematic.isHidden()
+    reader.press(KEY.Key_3)
+    assert form.answer().call is None, "cannot tell is not asked for"
+    reader.press(KEY.Key_1, KEY.Key_4)
+    assert isinstance(QApplication.focusWidget(), FivePoints)
+    reader.press(KEY.Key_3)
+    assert (form.answer().call, form.answer().score) == (Call.LOOSE, 50.0)
+    reader.press(KEY.Key_2)
+    assert "above 50" in form.problem()
+    reader.press(KEY.Key_Down, KEY.Key_Down)
+    assert form.answer().score == 75.0
+    reader.lock()
+    assert reader.session.slots[0].unaided.mode is ReadingMode.ANSWER_FIRST
+    assert reader.session.progress().step is Step.REVEAL
+
+
+def test_the_time_left_is_the_median_of_the_readers_own(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", 4, 0)
+    reader = begun(opened, study)
+    assert seconds_left(reader.session) is None
+    for _ in range(3):
+        reader.read_case(70)
+    times = sorted(
+        sum(answer.viewing.active_s for answer in (state.unaided, state.aided)) for state in reader.session.slots[:3]
+    )
+    assert seconds_left(reader.session) == pytest.approx(times[1])
+    assert "left" in reader.window.room.bar.left.text()
