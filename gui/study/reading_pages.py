@@ -313,8 +313,8 @@ class WaitPage(Page):
 
     def show_wait(self, opens_on: date, today: date, washout_days: int) -> None:
         self.words.setText(
-            f"The second part opens on {washout_words(opens_on, today)}. Between the parts lie {washout_days} days, so "
-            "that what you remember of the first does not count in the second."
+            f"The second part opens on {washout_words(opens_on, today)}. The study puts {washout_days} days between the "
+            "parts, so that you read the second without remembering the first."
         )
 
 

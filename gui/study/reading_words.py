@@ -102,7 +102,8 @@ def arm_words(arm: Arm) -> str:
 def step_words(state: SlotState) -> str:
     """Under what condition the answer that is due is given."""
     if state.slot.arm is not Arm.SEQUENTIAL:
-        return arm_words(state.slot.arm).capitalize()
+        words = arm_words(state.slot.arm)
+        return words[:1].upper() + words[1:]
     if state.done:
         return "Final answer, with the CNN"
     return {
