@@ -198,6 +198,7 @@ class Gallery(QWidget):
             pane = QVBoxLayout()
             head = QHBoxLayout()
             words.setProperty("role", "section")
+            words.setMinimumHeight(self.mode_box.sizeHint().height())  # both pictures begin at the same height
             head.addWidget(words, 1)
             if view is self.marks_view:
                 head.addWidget(self.mode_box)

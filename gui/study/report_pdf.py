@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QColor,
     QFont,
+    QImage,
     QPageLayout,
     QPageSize,
     QPainter,
@@ -29,8 +30,9 @@ FOOT_MM = 9.0
 _MOST_COLUMNS = 9  # of a table that fits across a page; wider ones are set as records
 _STYLE = """
 body { font-family: 'Helvetica', 'Arial', sans-serif; font-size: 9pt; color: #1a1a1a; }
-h1 { font-size: 17pt; margin: 0 0 4pt 0; } h2 { font-size: 12pt; margin: 14pt 0 3pt 0; }
-p { margin: 2pt 0 4pt 0; } .note { color: #555555; font-size: 8pt; }
+h1 { font-size: 17pt; margin-top: 10px; margin-bottom: 6px; }
+h2 { font-size: 12pt; margin-top: 18px; margin-bottom: 4px; }
+p { margin-top: 3px; margin-bottom: 5px; } .note { color: #555555; font-size: 8pt; }
 .notice { font-size: 20pt; font-weight: bold; }
 th { font-size: 7.5pt; text-align: left; background-color: #eef1f4; } td { font-size: 7.5pt; }
 """
@@ -49,6 +51,17 @@ class PaperReport:
 
 def save_report_pdf(report: PaperReport, path: Path) -> int:
     """Write it; returns the number of pages. Needs a QGuiApplication, offscreen will do. Raises OSError."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.open("wb").close()  # Qt says nothing about why a file cannot be made
+    try:
+        pages = _write(report, unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return pages
+
+
+def _write(report: PaperReport, path: Path) -> int:
     writer = QPdfWriter(str(path))
     margins = QMarginsF(MARGIN_MM, MARGIN_MM, MARGIN_MM, MARGIN_MM)
     writer.setPageLayout(
@@ -87,10 +100,29 @@ def _document(report: PaperReport, writer: QPdfWriter, size: QSizeF) -> QTextDoc
     width = size.width()
     for plot in report.plots:
         if plot.svg:
-            document.addResource(QTextDocument.ResourceType.ImageResource, QUrl(f"plot:{plot.name}"), picture(plot.svg))
+            document.addResource(QTextDocument.ResourceType.ImageResource, QUrl(f"plot:{plot.name}"), _titled(plot))
     document.setHtml(_html(report, width))
     document.setPageSize(size)
     return document
+
+
+def _titled(plot: Plot) -> QImage:
+    """The plot below its title, as one picture: a heading of its own would be left behind at the end of a page."""
+    drawn = picture(plot.svg)
+    band = round(drawn.width() * 0.065)
+    image = QImage(drawn.width(), drawn.height() + band, QImage.Format.Format_ARGB32)
+    image.fill(QColor("#ffffff"))
+    painter = QPainter(image)
+    font = QFont("Helvetica")
+    font.setPixelSize(round(band * 0.42))
+    font.setBold(True)
+    painter.setFont(font)
+    painter.setPen(QColor("#1a1a1a"))
+    box = QRectF(0, 0, drawn.width(), band)
+    painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, plot.title)
+    painter.drawImage(0, band, drawn)
+    painter.end()
+    return image
 
 
 def _html(report: PaperReport, width: float) -> str:
@@ -109,12 +141,11 @@ def _html(report: PaperReport, width: float) -> str:
             "<p>No protocol came with these data: everything in this report is exploratory or descriptive.</p>"
         )
     for plot in report.plots:
-        parts.append(f"<h2>{escape(plot.title)}</h2>")
         if plot.svg:
-            # Qt keeps the picture's own shape when only the width is given; a little narrower than the page.
-            parts.append(f"<p><img src='plot:{plot.name}' width='{round(width * 0.96)}'></p>")
+            # In pixels of 96 to the inch; Qt keeps the picture's shape, and no line, so no picture, breaks across pages.
+            parts.append(f"<p><img src='plot:{plot.name}' width='{round(width * 96 / DPI * 0.97)}'></p>")
         else:
-            parts.append(f"<p>{escape(plot.caption)}</p>")
+            parts.append(f"<h2>{escape(plot.title)}</h2><p>{escape(plot.caption)}</p>")
     parts += [_table(table) for table in report.tables if table.status is not Status.PREREGISTERED]
     return f"<html><body>{''.join(parts)}</body></html>"
 

@@ -41,6 +41,16 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.2
 NOTE_S = 8.0
+# Short names of the plots for the index; a plot's own title says more.
+PARTS = {
+    "roc": "ROC curves",
+    "differences": "Differences",
+    "against-algorithm": "Readers and CNN",
+    "sensitivity-specificity": "Sensitivity, specificity",
+    "agreement": "Agreement",
+    "switches": "Changed calls",
+    "time": "Time per case",
+}
 
 
 class ResultsWindow(QWidget):
@@ -220,7 +230,7 @@ class ResultsWindow(QWidget):
             page = PlotPage()
             page.export_asked.connect(self._ask_plot)
             self.plot_pages.append(page)
-            parts.append((plot.title.partition(":")[0], page))
+            parts.append((PARTS.get(plot.name, plot.title), page))
         parts += [("Tables", self.tables_page), ("Cases", self.gallery)]
         for words, page_of_part in parts:
             self.index.addItem(QListWidgetItem(words))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from study.analysis import Analysis, CrossedResult
 from study.plots.cast import Cast, case_counts, cast, of_algorithm
-from study.plots.drawing import LIGHT, PAD, WIDTH, Drawing, Look, fitted, number, ticks
+from study.plots.drawing import LIGHT, PAD, WIDTH, Drawing, Look, fitted, number, text_width, ticks
 from study.result_parts import Plot
 from study.statistics.covariance import Covariance, Merit
 
@@ -147,10 +147,10 @@ def _plot(name: str, title: str, blocks: Sequence[Block], merit: str, who: Cast,
     drawing.line(at(0), 22, at(0), bottom, look.muted, 1.2, "4 3")
     y = 22.0
     for block in blocks:
-        drawing.text(PAD, y, fitted(f"{block.first} − {block.second}", _LEFT - 30, weight=600), weight=600)
-        drawing.text(
-            at(0) - 8, y, fitted(f"← {block.second} higher", at(0) - _LEFT, 11), "end", size=11, colour=look.muted
-        )
+        heading = fitted(f"{block.first} − {block.second}", _LEFT - 30, weight=600)
+        drawing.text(PAD, y, heading, weight=600)
+        left = fitted(f"← {block.second} higher", at(0) - 12 - PAD - text_width(heading, weight=600), 11)
+        drawing.text(at(0) - 8, y, left, "end", size=11, colour=look.muted)
         room = WIDTH - PAD - at(0) - 8
         drawing.text(at(0) + 8, y, fitted(f"{block.first} higher →", room, 11), size=11, colour=look.muted)
         y += 22
