@@ -78,6 +78,7 @@ class Task(QObject):
         self.title = title
         self.is_over = False
         self.is_slow = False
+        self.keep = False
         self.steps = Steps(lambda done, total: parent.post(lambda: self._progress(done, total)))
         self._timer = QTimer(self, singleShot=True, interval=SLOW_AFTER_MS)
         self._timer.timeout.connect(self._mark_slow)
@@ -135,9 +136,15 @@ class Background(QObject):
         work: Callable[[Steps], Any],
         then: Callable[[Any], object] | None = None,
         failed: Callable[[str, str], object] | None = None,
+        *,
+        keep: bool = False,
     ) -> Task:
-        """Do `work` in the thread; `then` gets what it returns and `failed` a sentence, both on the main thread."""
+        """Do `work` in the thread; `then` gets what it returns and `failed` a sentence, both on the main thread.
+
+        keep: it is done even when the window closes before it was its turn.
+        """
         task = Task(title, self)
+        task.keep = keep
         if then is not None:
             task.done.connect(then)
         if failed is not None:
@@ -158,7 +165,8 @@ class Background(QObject):
         """Cancel what can be cancelled and wait for the rest; no signal comes after this."""
         self._closed = True
         for task in self._tasks:
-            task.cancel()
+            if not task.keep:
+                task.cancel()
         self._thread.shutdown(wait=True)
         self._tasks.clear()
 

@@ -94,6 +94,7 @@ class CaseCheck(QObject):
         self._job: Job | None = None
         self._waiting: list[CaseRow] = []
         self._found: dict[tuple[str, int], dict[str, object]] = {}
+        self._begun: set[tuple[str, int]] = set()
         self._total = 0
 
     @property
@@ -101,10 +102,14 @@ class CaseCheck(QObject):
         return self._job is not None
 
     def start(self, rows: Sequence[CaseRow]) -> None:
-        """Those that nobody has looked at yet."""
+        """Those that nobody has looked at yet; while others are being opened, they wait for their turn."""
+        new = {row.place: row for row in rows if not row.looked_at}
         if self.is_running:
+            fresh = [row for place, row in new.items() if place not in self._begun]
+            self._waiting += [row for row in fresh if row not in self._waiting]
+            self._total = len(self._begun) + len(self._waiting)
             return
-        self._waiting = list({row.place: row for row in rows if not row.looked_at}.values())
+        self._waiting, self._begun = list(new.values()), set()
         self._found, self._total = {}, len(self._waiting)
         self._next()
 
@@ -121,6 +126,7 @@ class CaseCheck(QObject):
                 self.finished.emit(self._found)
             return
         row = self._waiting.pop(0)
+        self._begun.add(row.place)
         self.progressed.emit(self._total - len(self._waiting) - 1, self._total)
         job = self._job = decode(self._jobs, row.source, row.frame)
         job.done.connect(lambda radiograph: self._note(row, radiograph))

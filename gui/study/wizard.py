@@ -208,7 +208,7 @@ class StudyWizard(QWidget):
 
     def start_anew(self) -> None:
         """An empty study; the half-filled one is put aside, not deleted."""
-        self.background.run("Putting the draft aside", lambda _steps: self._file.put_aside())
+        self.background.run("Putting the draft aside", lambda _steps: self._file.put_aside(), keep=True)
         self._visited.clear()
         self.state.restore(empty_draft())
         self.steps.setCurrentRow(0)

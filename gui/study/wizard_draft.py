@@ -120,10 +120,10 @@ class DraftFile:
         self._background = background
 
     def save_draft(self, key: str, data: bytes) -> object:
-        return self._background.run("Saving the draft", lambda _steps: self._write(data))
+        return self._background.run("Saving the draft", lambda _steps: self._write(data), keep=True)
 
     def discard_draft(self, key: str) -> object:
-        return self._background.run("Removing the draft", lambda _steps: self._remove())
+        return self._background.run("Removing the draft", lambda _steps: self._remove(), keep=True)
 
     def read(self) -> StudyDraft | None:
         """Waits for the disk. None where there is none that can be used; a damaged one is put aside, not lost."""

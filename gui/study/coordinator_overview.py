@@ -1,0 +1,122 @@
+"""What the coordinator may see while others read: who has come how far, never what they answered or how well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from imaging.sources import Source
+from study.coordinator import Coordinator
+from study.protocol import Protocol
+from study.session import Step
+from study.store import StudyStore
+
+
+@dataclass(frozen=True)
+class ReaderLine:
+    """Counts only."""
+
+    id: str
+    experience: str
+    handed_out: bool
+    done: int
+    total: int
+    practice_done: int
+    practice_total: int
+    signed: bool
+    came_back: bool
+    waits_until: str  # the day on which the washout ends, or ""
+    resets: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    protocol: Protocol
+    protocol_sha256: str
+    registered_utc: str
+    coordinator: str
+    readers: tuple[ReaderLine, ...]
+    deviations: tuple[tuple[str, str, str], ...]  # UTC time, what, why
+    closed_utc: str
+    unsealed_utc: str
+    warnings: tuple[str, ...]  # of the store
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        return tuple(line.id for line in self.readers if not line.signed)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What verification found: (chain, place, sentence), and how much was looked at."""
+
+    problems: tuple[tuple[str, str, str], ...]
+    events: int
+    chains: int
+
+
+def read_overview(coordinator: Coordinator, store: StudyStore) -> Overview:
+    """Waits for the disk. Raises CoordinatorError, StoreError."""
+    state, sessions = coordinator.state(), coordinator.sessions()
+    lines = []
+    for name, held in state.readers.items():
+        session = sessions.get(name)
+        progress = session.progress() if session is not None else None
+        slots = held.package.plan.slots if held.package is not None else coordinator.order(name)
+        practice = sum(slot.practice for slot in slots)
+        waiting = progress is not None and progress.step is Step.WAIT and progress.opens_on is not None
+        lines.append(
+            ReaderLine(
+                name,
+                held.account.experience,
+                held.package is not None,
+                progress.done if progress else 0,
+                len(slots) - practice,
+                progress.practice_done if progress else 0,
+                practice,
+                session is not None and session.signed is not None,
+                session is not None,
+                progress.opens_on.isoformat() if waiting and progress and progress.opens_on else "",
+                len(held.former),
+            )
+        )
+    return Overview(
+        state.protocol,
+        state.registered.protocol_sha256,
+        state.registered_utc,
+        state.registered.coordinator.id,
+        tuple(lines),
+        tuple((utc, deviation.what, deviation.reason) for utc, deviation in state.deviations),
+        state.closed_utc,
+        state.unsealed_utc,
+        tuple(store.warnings),
+    )
+
+
+def verify(coordinator: Coordinator, store: StudyStore) -> Check:
+    """The chains against their hashes and exported ends, and the study against its signatures. Waits."""
+    chains = store.verify()
+    history = store.history()
+    found = [(_chain(p.device), f"event {p.seq}" if p.seq else "", p.sentence) for p in chains]
+    found += [
+        (_chain(flaw.device), f"event {flaw.seq}" if flaw.seq else "", flaw.sentence) for flaw in coordinator.flaws()
+    ]
+    heads = {(event.device, event.study) for event in history.events}
+    return Check(tuple(dict.fromkeys(found)), len(history.events), len(heads))
+
+
+def _chain(device: str) -> str:
+    return f"machine {device[:8]}" if device else "the study"
+
+
+def places(coordinator: Coordinator, store: StudyStore) -> tuple[dict[str, Source], set[str]]:
+    """Where the images lie, by SHA-256, and those that are not where they were. Waits."""
+    found: dict[str, Source] = {}
+    missing: set[str] = set()
+    for case in coordinator.state().registered.cases:
+        place = store.location(case.image_sha256)
+        if place is None or not Path(place.path).is_file():
+            missing.add(case.image_sha256)
+        else:
+            found[case.image_sha256] = Source(Path(place.path), place.member)
+    return found, missing

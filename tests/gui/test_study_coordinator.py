@@ -1,0 +1,161 @@
+"""The coordinator's window from enrolment to the unsealed truth, with readers who read elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from gui.jobs import Jobs
+from gui.preferences import Preferences
+from gui.study.coordinator_window import CoordinatorWindow
+from gui.study.parts import NewPassphrase
+from imaging.worker import decode_worker
+from study.package import open_package
+from study.returned import write_return
+from tests.gui.study_desk import (
+    PATIENCE_MS,
+    answer_for_the_cnn,
+    drop,
+    fill,
+    list_of,
+    make_wizard,
+    radiographs,
+    register,
+)
+from tests.unit.study.study_maker import CHEAP, PASSPHRASE, ReaderMachine, session_of
+
+
+@pytest.fixture(scope="module")
+def jobs(qapp):
+    made = Jobs(decode_worker(), decode_worker, None)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def window(qtbot, tmp_path, jobs):
+    preferences = Preferences(tmp_path / "preferences")
+    wizard = make_wizard(qtbot, tmp_path, jobs, preferences)
+    fill(qtbot, wizard, list_of(radiographs(tmp_path / "images")))
+    answer_for_the_cnn(wizard)
+    place = tmp_path / "study" / "hips.lucency-study"
+    register(qtbot, wizard, place)
+    made = CoordinatorWindow(place, tmp_path / "data", jobs, preferences, "1", cost=CHEAP)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitUntil(lambda: made.overview is not None, timeout=PATIENCE_MS)
+    yield made
+    made.close()
+
+
+def done(qtbot, window, words):
+    qtbot.waitUntil(lambda: any(words in s for s in window.notices.sentences), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not window.background.tasks, timeout=PATIENCE_MS)
+
+
+def enrol(qtbot, window, name):
+    ask = window.ask_enrol()
+    assert not ask.ok_button.isEnabled()
+    field = ask.findChild(NewPassphrase)
+    field.first.setText(PASSPHRASE)
+    field.second.setText(PASSPHRASE)
+    ask.ok_button.click()
+    done(qtbot, window, f"{name} is enrolled")
+
+
+def hand_out(qtbot, window, name, path):
+    names = [window.readers.item(row, 0).text() for row in range(window.readers.rowCount())]
+    window.readers.selectRow(names.index(name))
+    if window.images is None:
+        window.prepare(lambda: None)
+        qtbot.waitUntil(lambda: window.images is not None, timeout=PATIENCE_MS)
+    window._looked = True
+    window.hand_out(name, path, PASSPHRASE)
+    done(qtbot, window, f"package of {name} was written")
+
+
+def read_elsewhere(path, name, *, signed=True):
+    session, machine = session_of(path), ReaderMachine(f"device {name}", open_package(path).protocol.study_id)
+    machine.read_all(session)
+    if signed:
+        machine.do(session, session.sign(open_package(path).manifest.account, PASSPHRASE, machine.head))
+    back = path.with_suffix(".lucency-return")
+    write_return(back, session.protocol.study_id, name, machine.events, machine.device)
+    return back
+
+
+def test_from_enrolment_to_the_unsealed_truth(qtbot, window, tmp_path):
+    assert window.title.text() == "Hips with a CNN"
+    assert not window.hand_out_button.isEnabled()
+    assert "Enrol a reader" in window.hand_out_button.toolTip()
+    assert "stays sealed" in window.unseal_button.toolTip()
+    for name in ("R1", "R2"):
+        enrol(qtbot, window, name)
+        hand_out(qtbot, window, name, tmp_path / f"{name}.lucency-reader")
+    back = read_elsewhere(tmp_path / "R1.lucency-reader", "R1")
+    drop(window, back)
+    done(qtbot, window, "answers of R1 were taken in")
+    assert [window.readers.item(0, column).text() for column in (4, 5)] == ["11 of 11", "Finished and signed"]
+    drop(window, back)
+    done(qtbot, window, "Nothing new")
+    ask = window.ask_close()
+    assert not ask.ok_button.isEnabled()  # R2 has not finished: a reason is needed
+    ask.reject()
+    window.take_in([read_elsewhere(tmp_path / "R2.lucency-reader", "R2")])
+    done(qtbot, window, "answers of R2 were taken in")
+    window.verify()
+    qtbot.waitUntil(lambda: "All sound" in window.verdict.text(), timeout=PATIENCE_MS)
+    window.close_phase("wrong words here")
+    done(qtbot, window, "not the passphrase")
+    window.close_phase(PASSPHRASE)
+    done(qtbot, window, "phase is closed")
+    assert not window.enrol_button.isEnabled()
+    assert "closed" in window.enrol_button.toolTip()
+    with qtbot.waitSignal(window.results_asked, timeout=PATIENCE_MS):
+        window.unseal(PASSPHRASE)
+
+
+def test_refusals_are_sentences_and_change_nothing(qtbot, window, tmp_path):
+    enrol(qtbot, window, "R1")
+    window.enrol("R1", PASSPHRASE, "")
+    done(qtbot, window, "There is a R1 already")
+    assert window.readers.rowCount() == 1
+    bad = tmp_path / "bad.lucency-return"
+    bad.write_bytes(b"{}")
+    window.take_in([bad])
+    done(qtbot, window, "holds no reader's answers")
+    window.deviate("One case was shown twice.", "A slip.")
+    done(qtbot, window, "deviation was noted")
+    assert window.deviations.item(0, 1).text() == "One case was shown twice."
+    window.reset("R1", "another passphrase", PASSPHRASE, "lost")
+    done(qtbot, window, "has a new key")
+    assert "1 new key" in window.readers.item(0, 5).text()
+
+
+def test_moved_images_are_found_again(qtbot, window, tmp_path):
+    enrol(qtbot, window, "R1")
+    moved = tmp_path / "elsewhere"
+    shutil.move(tmp_path / "images", moved)
+    window.prepare(lambda: None)
+    done(qtbot, window, "no longer where they were")
+    overview = window.overview
+    assert overview is not None
+    digests = {case.image_sha256 for case in window._coordinator.state().registered.cases}
+    window.find_images(digests, lambda: None, moved)
+    qtbot.waitUntil(lambda: window.images is not None, timeout=PATIENCE_MS)
+
+
+def test_every_image_is_looked_at_before_one_can_go_on(qtbot, window):
+    window.prepare(lambda: window._look("R1"))
+    qtbot.waitUntil(lambda: hasattr(window, "look_dialog"), timeout=PATIENCE_MS)
+    dialog = window.look_dialog
+    assert not dialog.clean_box.isEnabled()
+    for place in range(12):
+        qtbot.waitUntil(lambda place=place: place in dialog._seen, timeout=PATIENCE_MS)
+        assert dialog.clean_box.isEnabled() is (place == 11)
+        dialog.next_button.click()
+    assert not dialog.ok_button.isEnabled()
+    dialog.clean_box.click()
+    assert dialog.ok_button.isEnabled()
+    dialog.reject()
