@@ -53,6 +53,7 @@ from gui.tools import Tool
 from gui.views.case_list import CaseListView
 from gui.views.diagnosis_panel import DiagnosisPanel
 from gui.views.fitting_scroll import FittingScroll
+from gui.views.form_parts import rule
 from gui.views.map_bar import MapBar
 from gui.views.notice_bar import NoticeBar
 from gui.views.reading_form import FormState, ReadingForm
@@ -145,7 +146,7 @@ class MainWindow(QMainWindow):
         right_column.setContentsMargins(0, 0, 0, 0)
         right_column.setSpacing(0)
         right_column.addWidget(FittingScroll(self.diagnosis))
-        right_column.addWidget(_rule())
+        right_column.addWidget(rule())
         right_column.addWidget(self.form, 1)
 
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
@@ -924,12 +925,6 @@ class MainWindow(QMainWindow):
         self._preferences.flush()
         super().closeEvent(event)
         self.closed.emit()
-
-
-def _rule() -> QFrame:
-    rule = QFrame()
-    rule.setProperty("role", "rule")
-    return rule
 
 
 def _set_checked(action: object, on: bool) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from gui import icons, theme
-from gui.views.reading_form import MODE_WORDS
+from gui.words import MODE_WORDS
 from imaging.zones import CUP_ZONES
 from inference.prediction import Decision
 from study.model import Call, ReaderKind, Reading, ZoneFinding

@@ -49,7 +49,7 @@ from gui import icons, theme
 from gui.errors import show_error
 from gui.file_dialogs import choose_file, choose_folder, choose_new_file
 from gui.views.comparison import ComparisonView, outcome_of
-from gui.views.reading_form import MODE_WORDS
+from gui.words import MODE_WORDS
 from study.model import Call, CaseKey, ReadingMode
 from study.record import (
     Agreement,

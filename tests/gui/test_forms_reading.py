@@ -14,9 +14,10 @@ from PySide6.QtGui import QAction, QUndoStack, QWheelEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QHBoxLayout, QMainWindow, QWidget
 
 from gui import theme
+from gui.answer_rules import answer_problem, step_score
 from gui.draft import Answer
 from gui.preferences import Preferences
-from gui.views.reading_form import FormState, ReadingForm, answer_problem, step_score
+from gui.views.reading_form import FormState, ReadingForm
 from gui.views.zone_schematic import ZONE_NAMES, ZoneSchematic, _anatomy
 from imaging.radiograph import Side
 from imaging.zones import CUP_ZONES, ZONES
@@ -224,7 +225,7 @@ def test_every_zone_can_be_clicked_on_its_place_and_its_number(form, qtbot, side
         schematic.select("")
         qtbot.mouseClick(schematic, LEFT, pos=point(schematic, zone))
         assert schematic.selected == zone
-        assert form.zone_label.text() == ZONE_NAMES[zone]
+        assert form.zones.zone_label.text() == ZONE_NAMES[zone]
         schematic.select("")
         qtbot.mouseClick(schematic, LEFT, pos=schematic._name_box(zone).center().toPoint())
         assert schematic.selected == zone
@@ -265,11 +266,11 @@ def test_findings_by_mouse_and_keyboard(form, qtbot):
     schematic = form.schematic
     qtbot.mouseDClick(schematic, LEFT, pos=point(schematic, "3"))
     assert form.answer().findings == (ZoneFinding("3", lucency=True),)
-    form.width_spin.setFocus()
-    qtbot.keyClicks(form.width_spin, "2.5")
-    qtbot.keyClick(form.width_spin, Qt.Key.Key_Return)
+    form.zones.width_spin.setFocus()
+    qtbot.keyClicks(form.zones.width_spin, "2.5")
+    qtbot.keyClick(form.zones.width_spin, Qt.Key.Key_Return)
     assert form.finding("3") == ZoneFinding("3", lucency=True, width_mm=2.5)
-    assert form.cutoff_label.isVisible()
+    assert form.zones.cutoff_label.isVisible()
     schematic.setFocus()
     qtbot.keyClick(schematic, Qt.Key.Key_7)
     assert schematic.selected == "7"
@@ -282,16 +283,16 @@ def test_findings_by_mouse_and_keyboard(form, qtbot):
     qtbot.keyClick(schematic, Qt.Key.Key_Delete)
     assert [finding.zone for finding in form.answer().findings] == ["3"]
     qtbot.mouseClick(schematic, LEFT, pos=point(schematic, "I"))
-    qtbot.mouseClick(form.osteolysis_box, LEFT, pos=QPoint(8, form.osteolysis_box.height() // 2))
+    qtbot.mouseClick(form.zones.osteolysis_box, LEFT, pos=QPoint(8, form.zones.osteolysis_box.height() // 2))
     assert form.answer().findings[-1] == ZoneFinding("I", osteolysis=True)
 
 
 def test_taking_the_line_back_takes_its_width(form, qtbot):
     form.load(Answer(findings=(ZoneFinding("2", lucency=True, width_mm=1.5),)))
     form.schematic.select("2")
-    qtbot.mouseClick(form.lucency_box, LEFT, pos=QPoint(8, form.lucency_box.height() // 2))
+    qtbot.mouseClick(form.zones.lucency_box, LEFT, pos=QPoint(8, form.zones.lucency_box.height() // 2))
     assert form.answer().findings == ()
-    assert form.width_spin.value() == 0
+    assert form.zones.width_spin.value() == 0
 
 
 @pytest.mark.parametrize("side", [Side.RIGHT, Side.LEFT])
@@ -321,7 +322,7 @@ def test_shares_of_the_cnn_show_only_when_revealed(form):
     form.set_zone_shares({"1": 0.34, "7": 0.28})
     assert form.schematic.grab().toImage() != hidden
     assert "CNN attention 34%" in form.schematic.describe("1")
-    assert form.shares_label.isVisible()
+    assert form.zones.shares_label.isVisible()
     form.set_zone_shares(None)
     assert form.schematic.grab().toImage() == hidden
     assert "CNN" not in form.schematic.describe("1")
@@ -344,7 +345,9 @@ def test_undo_walks_back_through_every_answer(form, data):
             case "stem":
                 form.edit("stem", stem_call=data.draw(calls))
             case "zone":
-                form._edit_zone(data.draw(st.sampled_from(ZONES)), data.draw(st.sampled_from(ZoneSchematic.EDITS)))
+                form.schematic.edit_requested.emit(
+                    data.draw(st.sampled_from(ZONES)), data.draw(st.sampled_from(ZoneSchematic.EDITS))
+                )
             case "reason":
                 form._toggle_not_assessable(data.draw(st.booleans()))
         if form.answer() != seen[-1]:
@@ -384,7 +387,7 @@ def test_loading_is_no_edit(form, qtbot):
         form.schematic.select("1")
     assert form.stack.count() == 0
     assert form.answer() == answer
-    assert form.width_spin.value() == 2.5
+    assert form.zones.width_spin.value() == 2.5
     form.clear()
     assert form.answer() == Answer()
 
@@ -392,7 +395,7 @@ def test_loading_is_no_edit(form, qtbot):
 def test_the_wheel_changes_no_answer(form, qtbot):
     form.load(Answer(call=Call.LOOSE, score=82))
     form.schematic.select("1")
-    for widget in (form.score_spin, form.width_spin, form.score_slider, form.reason_box):
+    for widget in (form.score_spin, form.zones.width_spin, form.score_slider, form.reason_box):
         center = QPointF(widget.rect().center())
         wheel = QWheelEvent(
             center,
@@ -412,10 +415,10 @@ def test_a_recorded_reading_is_locked(form, qtbot):
     answer = Answer(call=Call.LOOSE, score=82, comment="x")
     form.load(answer)
     form.set_state(FormState.SAVING)
-    assert "being saved" in form.state_label.text()
+    assert "being saved" in form.head.state_label.text()
     form.set_state(FormState.LOCKED, RECORDED_AT, ReadingMode.ANSWER_FIRST)
-    assert form.state_label.text() == "recorded 14:03:12"
-    assert form.mode_label.text() == "before the CNN was shown"
+    assert form.head.state_label.text() == "recorded 14:03:12"
+    assert form.head.mode_label.text() == "before the CNN was shown"
     assert form.minimumSizeHint().width() <= 400
     form.start()
     for key in (Qt.Key.Key_1, Qt.Key.Key_2, Qt.Key.Key_Delete):
