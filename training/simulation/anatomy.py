@@ -49,6 +49,9 @@ class Patient:
 
 def draw_patient(rng: np.random.Generator, shifted: bool = False) -> Patient:
     wide = 1.3 if shifted else 1.0
+    quality = rng.random()  # of the bone: porotic, Paget-like, or neither
+    porotic, paget = quality < 0.08, quality > 0.97
+    density, cortex, grain = (0.45, 0.72, 1.35) if porotic else (1.35, 1.2, 2.3) if paget else (1.0, 1.0, 1.0)
     return Patient(
         size=float(np.clip(rng.normal(1.0, 0.06 * wide), 0.84, 1.18)),
         midline_mm=float(rng.normal(89, 4)),
@@ -56,8 +59,8 @@ def draw_patient(rng: np.random.Generator, shifted: bool = False) -> Patient:
         pelvis_depth_mm=float(np.clip(rng.normal(105, 14 * wide), 75, 150)),
         thigh_depth_mm=float(np.clip(rng.normal(76, 9 * wide), 52, 105)),
         thigh_half_width_mm=float(np.clip(rng.normal(84, 9), 64, 110)),
-        bone_density=float(np.clip(rng.normal(0.17, 0.045 * wide), 0.07, 0.32)),
-        cortex=float(np.clip(rng.normal(0.95, 0.16 * wide), 0.58, 1.3)),
+        bone_density=float(np.clip(density * rng.normal(0.17, 0.05 * wide), 0.05, 0.36)),
+        cortex=float(np.clip(cortex * rng.normal(0.95, 0.17 * wide), 0.52, 1.4)),
         adduction_deg=float(rng.normal(4.0, 4.0)),
         femur_offset_mm=float(np.clip(rng.normal(43, 4), 33, 54)),
         neck_length_mm=float(rng.normal(0, 5)),
@@ -65,8 +68,8 @@ def draw_patient(rng: np.random.Generator, shifted: bool = False) -> Patient:
         pelvis_tilt=float(rng.normal(0, 1)),
         shape=tuple(rng.normal(0, 1, 40)),
         gas=float(rng.uniform(0, 1)),
-        trabecular_contrast=float(rng.uniform(0.35, 1.0)),
-        grain_mm=float(rng.uniform(0.75, 1.5)),
+        trabecular_contrast=float(rng.uniform(0.25, 1.15) * (1.5 if paget else 1.0)),
+        grain_mm=float(rng.uniform(0.7, 1.7) * grain),
     )
 
 
@@ -180,6 +183,24 @@ def add_gas(paths: Paths, patient: Patient, rng: np.random.Generator) -> None:
         air = np.maximum(part.refine(np.minimum(depth, 26), stride), 0)
         soft = paths["soft"][slices]
         soft -= np.minimum(air, 0.7 * np.maximum(soft, 0))
+
+
+def add_ossification(paths: Paths, patient: Patient, rng: np.random.Generator) -> None:
+    """Heterotopic bone between trochanter and pelvis: islands, or a bridge of them, in the pelvic frame."""
+    start = np.array([patient.shaft_x_mm + rng.uniform(-2, 16), rng.uniform(-14, 4)])
+    end = np.array([rng.uniform(22, 40), -rng.uniform(24, 60)])
+    for at in rng.uniform(0, 1, int(rng.integers(1, 6))):
+        cx, cy = start + at * (end - start) + rng.normal(0, 4, 2)
+        size, slim, turn = rng.uniform(4, 12), rng.uniform(0.4, 0.9), rng.uniform(0, np.pi)
+        window = paths.canvas.box((cx - 16, cy - 16), (cx + 16, cy + 16))
+        if window is None:
+            continue
+        slices, part = window
+        x, y = part.coordinates
+        u, v = (x - cx) * np.cos(turn) + (y - cy) * np.sin(turn), (y - cy) * np.cos(turn) - (x - cx) * np.sin(turn)
+        edge = (np.hypot(u, v / slim) - size) * slim + 1.2 * part.noise(rng, 4.0)
+        shell = half_depth(edge, slim * size) - half_depth(edge, slim * size, -0.9)
+        paths.view(slices).insert("bone", 2 * shell * 0.8 + 0.25 * half_depth(edge, slim * size))
 
 
 def add_skin_fold(paths: Paths, rng: np.random.Generator) -> None:
@@ -381,10 +402,10 @@ def femur_shape(patient: Patient, native: bool, cut_mm: float = 0.0) -> FemurSha
     # fmt: off
     lateral = [
         (s + 6, -8 + n + g), (s + 13, -7 + n + g + w[15]), (s + 20, -1 + n), (s + 25 + w[16], 10 + n), (s + 26.5 + w[17], 22 + n), (s + 23.5, 36 + n),
-        (s + 19, 52 + n), (s + r + 1.8, 72 + n), (s + r + 0.6, 98 + n), (s + r, 130 + n), (s + r, 200 + n), (s + r + 0.5, 330 + n),
+        (s + 19, 52 + n), (s + r + 1.8, 72 + n), (s + r + 0.6, 98 + n), (s + r, 130 + n), (s + r, 200 + n), (s + r + 0.5, 330 + n), (s + r + 8, 460 + n),
     ]
     medial = [
-        (s - r - 0.5, 330 + n), (s - r, 200 + n), (s - r, 130 + n), (s - r - 0.8, 102 + n), (s - r - 3, 86 + n), (s - r - 6.5 + 0.7 * w[18], 74 + n),
+        (s - r - 8, 460 + n), (s - r - 0.5, 330 + n), (s - r, 200 + n), (s - r, 130 + n), (s - r - 0.8, 102 + n), (s - r - 3, 86 + n), (s - r - 6.5 + 0.7 * w[18], 74 + n),
         (s - r - 9 + w[19], 64 + n), (s - r - 9.3 + 0.5 * w[19], 54 + n), (s - r - 9.8, 44 + n),
     ]
     if native:

@@ -79,10 +79,34 @@ FAMILIES: dict[str, StemFamily] = {
             (4.6, 6.2), "cobalt", bow_mm=1.5, neck_mm=5.4, tip=1.0, heads_mm=(22.0, 22.0, 26.0, 28.0),
         ),
         StemFamily(
-            "long", True, (165, 195),
+            "long", True, (165, 188),
             ((0, 5.5), (0.05, 7.5), (0.3, 6.8), (0.65, 5.4), (1, 3.6)),
             ((0.08, 16.0), (0.16, 12.0), (0.35, 8.4), (0.7, 5.8), (1, 3.6)),
             (5.0, 6.6), "cobalt", heads_mm=(26.0, 28.0, 32.0, 36.0),
+        ),
+        StemFamily(
+            "rectangular_taper", False, (130, 165),
+            ((0, 9.5), (0.1, 10.5), (0.3, 9.2), (0.6, 7.2), (1, 3.2)),
+            ((0.09, 19.0), (0.2, 14.5), (0.35, 10.8), (0.6, 7.8), (1, 3.2)),
+            (5.0, 6.8), "titanium", 0.97, tip=0.6, heads_mm=(28.0, 32.0, 36.0),
+        ),
+        StemFamily(
+            "neck_preserving", False, (66, 88),
+            ((0, 4.5), (0.2, 6.4), (0.5, 7.0), (0.8, 6.2), (1, 4.2)),
+            ((0.14, 19.0), (0.3, 15.5), (0.5, 11.5), (0.75, 8.0), (1, 4.2)),
+            (6.5, 8.2), "titanium", 0.9, bow_mm=3.0, heads_mm=(28.0, 32.0, 36.0, 40.0),
+        ),
+        StemFamily(
+            "cemented_curved", True, (108, 135),
+            ((0, 5.0), (0.06, 7.8), (0.3, 7.2), (0.65, 5.6), (1, 4.0)),
+            ((0.1, 16.0), (0.2, 12.5), (0.4, 8.8), (0.7, 6.2), (1, 4.0)),
+            (4.8, 6.4), "cobalt", collar_mm=5.0, bow_mm=5.0, neck_mm=6.5, heads_mm=(22.0, 28.0, 32.0),
+        ),
+        StemFamily(
+            "cemented_straight", True, (125, 165),
+            ((0, 6.0), (0.05, 7.0), (0.35, 6.8), (0.7, 6.0), (1, 4.6)),
+            ((0.08, 13.0), (0.18, 10.2), (0.4, 8.0), (0.7, 6.4), (1, 4.6)),
+            (4.4, 5.8), "titanium", neck_mm=6.2, tip=0.7, heads_mm=(28.0, 32.0),
         ),
         # Kept for the shifted set: never drawn otherwise.
         StemFamily(
@@ -103,9 +127,15 @@ FAMILIES: dict[str, StemFamily] = {
             ((0.1, 17.0), (0.2, 13.5), (0.4, 9.4), (0.7, 6.4), (1, 4.4)),
             (5.5, 7.0), "cobalt", collar_mm=6.0, bow_mm=4.0, heads_mm=(28.0, 32.0),
         ),
+        StemFamily(
+            "cone", False, (112, 142),
+            ((0, 5.5), (0.1, 7.0), (0.35, 7.6), (0.7, 6.4), (1, 4.2)),
+            ((0.1, 17.5), (0.2, 12.0), (0.35, 8.8), (0.7, 6.6), (1, 4.2)),
+            (7.0, 8.5), "titanium", 1.0, tip=0.7, heads_mm=(28.0, 32.0, 36.0),
+        ),
     )
 }  # fmt: skip
-SHIFTED_FAMILIES = ("cylindrical", "lateral_flare", "cemented_anatomic")
+SHIFTED_FAMILIES = ("cylindrical", "lateral_flare", "cemented_anatomic", "cone")
 TRAINING_FAMILIES = tuple(name for name in FAMILIES if name not in SHIFTED_FAMILIES)
 
 
@@ -129,7 +159,7 @@ def draw_stem(rng: np.random.Generator, names: tuple[str, ...]) -> StemDesign:
     return StemDesign(
         family,
         float(rng.uniform(*family.length_mm)),
-        float(np.clip(rng.normal(1.0, 0.06), 0.88, 1.14)),
+        float(np.clip(rng.normal(1.0, 0.075), 0.84, 1.18)),
         float(rng.uniform(*family.depth_mm)),
         float(family.heads_mm[int(rng.integers(len(family.heads_mm)))]),
         family.material if rng.random() < 0.85 else ("cobalt" if family.material == "titanium" else family.material),
@@ -169,9 +199,9 @@ def stem_shape(design: StemDesign, patient: Patient, femur: FemurShape, rng: np.
     canal = femur.canal_half_width(y, patient)
     distal = np.clip((depth - 0.35) / 0.2, 0.0, 1.0)
     if family.cemented:
-        room = np.maximum(canal - rng.uniform(2.0, 4.0), 2.6)
+        room = np.maximum(canal - rng.uniform(1.4, 4.6), 2.6)
     else:
-        room = np.maximum(canal * family.fill * rng.uniform(0.86, 1.0) - 0.2, 3.0)
+        room = np.maximum(canal * family.fill * rng.uniform(0.74, 1.0) - 0.2, 3.0)
     lateral = lateral * (1 - distal) + np.minimum(lateral, room) * distal
     medial = medial * (1 - distal) + np.minimum(medial, room) * distal
     lateral = np.minimum(lateral, 13.0 * patient.size)
@@ -220,7 +250,7 @@ def stem_shape(design: StemDesign, patient: Patient, femur: FemurShape, rng: np.
         body, interface, mantle, zones, iy,
         (float(lateral_side[1, 0]), float(lateral_side[1, 1])),
         (float(middle), float(tip_y + family.tip * last)),
-        (float(x0 + bow[0]), float(top + 0.3 * length)),
+        (float(x0 + np.interp(0.3, depth, bow)), float(top + 0.3 * length)),
         (float(neck_base[0]), float(neck_base[1])),
         collar,
     )  # fmt: skip
@@ -249,6 +279,7 @@ def along(values: np.ndarray, position: Field) -> Field:
     return table[index] * (1 - part) + table[index + 1] * part
 
 
+OSTEOID = 0.16  # of cortical bone: what a membrane that is not wholly lucent may hold
 CORTEX_LEFT_MM = 1.8  # what a line leaves of the bone beyond it
 
 
@@ -323,6 +354,8 @@ def add_stem(
     )
     h1, h2, h3, h4 = h1, np.maximum(h2, h1), np.maximum(h3, h2), np.maximum(h4, h3)
 
+    h1_gap = np.maximum(h1 - np.minimum(metal, outer_bone), 0.0) * (inner_line > 0.3)
+
     # Cracks run across the mantle, a little oblique.
     cracks = np.zeros(distance.shape, bool)
     cement = 2.0 * (h2 - h1)
@@ -336,6 +369,9 @@ def add_stem(
         cement *= np.where(voids > 2.2, 0.7, 1.0)
     part.insert("cement", cement)
     part.insert("bone", plan.rim_density * 2.0 * (h4 - h3))
+    clouded = 1.0 - along(plan.clarity, position)
+    part.insert("bone", OSTEOID * clouded * 2.0 * (h3 - h2))
+    part.insert("cement", 0.5 * clouded * 2.0 * h1_gap)
     envelope[slices] = np.maximum(h4, np.minimum(metal, outer_bone))
 
     metal_path = 2.0 * metal
@@ -422,7 +458,7 @@ def add_head_and_neck(
 
 @dataclass(frozen=True)
 class CupDesign:
-    family: str  # "pressfit", "pressfit_screws", "cemented"
+    family: str  # "pressfit", "pressfit_screws", "threaded", "expansion", "dual_mobility", "cemented"
     radius_mm: float  # outer: of the shell, or of the polyethylene
     shell_mm: float  # thickness of metal, 0 when cemented
     inclination_deg: float
@@ -432,10 +468,17 @@ class CupDesign:
     wear_mm: float
     material: str
     wires: int
+    liner: str = "polyethylene"  # or "ceramic", "cobalt"
+    skirt_mm: float = 0.0  # how far the shell goes beyond its equator
+    thread_mm: float = 0.0  # of a threaded ring, or of a slotted shell's fins
+    turns: int = 0
 
     @property
     def cemented(self) -> bool:
         return self.family == "cemented"
+
+
+_LINERS = ("polyethylene", "ceramic", "cobalt")
 
 
 def draw_cup(
@@ -447,21 +490,28 @@ def draw_cup(
     screws: tuple[tuple[float, float], ...] = ()
     family = "cemented"
     if not cemented:
-        count = int(rng.choice([0, 1, 2, 3], p=[0.5, 0.15, 0.25, 0.10]))
-        screws = tuple((float(rng.normal(12, 24)), float(rng.uniform(18, 45))) for _ in range(count))
-        family = "pressfit_screws" if screws else "pressfit"
+        family = str(rng.choice(["pressfit", "threaded", "expansion", "dual_mobility"], p=[0.74, 0.08, 0.06, 0.12]))
+        if family == "pressfit":
+            count = int(rng.choice([0, 1, 2, 3, 4], p=[0.5, 0.14, 0.22, 0.10, 0.04]))
+            screws = tuple((float(rng.normal(12, 24)), float(rng.uniform(15, 50))) for _ in range(count))
+            family = "pressfit_screws" if screws else "pressfit"
     spread = 1.3 if shifted else 1.0
+    threaded = family in ("threaded", "expansion")
     return CupDesign(
         family,
         float(radius - 3.0 if cemented else radius),
         0.0 if cemented else float(rng.uniform(2.6, 4.5)),
-        float(np.clip(rng.normal(43, 7 * spread), 22, 66)),
-        float(np.clip(rng.normal(14, 6 * spread), 2, 32)),
+        float(np.clip(rng.normal(43, 8 * spread), 20, 70)),
+        float(np.clip(rng.normal(14, 7 * spread), 1, 34)),
         screws,
         float(rng.uniform(2.0, 5.0)) if cemented else 0.0,
         float(np.clip(rng.exponential(0.7), 0, 3.5)),
-        "titanium" if rng.random() < 0.8 else "cobalt",
-        int(rng.integers(1, 3)) if cemented else 0,
+        "cobalt" if family == "dual_mobility" or rng.random() > 0.8 else "titanium",
+        int(rng.integers(0, 3)) if cemented else 0,
+        "polyethylene" if cemented or family == "dual_mobility" else str(rng.choice(_LINERS, p=(0.8, 0.13, 0.07))),
+        float(rng.uniform(1, 6)) if family == "dual_mobility" else float(rng.uniform(-2, 2)),
+        float(rng.uniform(0.5, 1.3)) if threaded else 0.0,
+        int(rng.integers(5, 12)) if threaded else 0,
     )
 
 
@@ -493,18 +543,24 @@ def add_cup(
     x, y = px - cx, py - cy
     r = np.hypot(x, y)
     facing = nx * x + ny * y
-    plane = -facing / max(nz, 0.03)  # the body lies where z <= plane
+    plane = (design.skirt_mm - facing) / max(nz, 0.03)  # the body lies where z <= plane
     # Position along the dome, lateral rim to medial rim.
     angle = np.arctan2((-nx * y + ny * x) / flat, -facing / flat)  # 0 at the pole, +90 degrees laterally
     position = np.clip(0.5 - angle / np.pi, 0, 1).astype(np.float32)
     back = np.clip((np.pi / 2 - np.abs(angle)) / 0.06, 0.0, 1.0).astype(np.float32)
 
+    # A threaded or finned shell: its teeth stand out of the sphere.
+    teeth = 0.0 * position
+    if design.turns:
+        teeth = (design.thread_mm * np.abs(np.sin(np.pi * design.turns * position)) ** 0.5).astype(np.float32)
+
     def chord(k: Field | float, depth: Field = plane) -> Field:
-        outer = radius + k
+        outer = radius + k + np.where(k >= 0, teeth, 0.0)
         h = np.sqrt(np.maximum(outer * np.abs(outer) - r * r, 0.0))
         return np.clip(depth, -h, h) + h
 
     fray = part.noise(rng, 9.0) * 0.22 + part.noise(rng, 3.0) * 0.08
+    rim_share = float(rng.uniform(0.50, 0.85))
     mantle: Field | float = 0.0
     if design.cemented:
         shape = 1 + 0.35 * np.interp(np.linspace(0, 1, SAMPLES), np.linspace(0, 1, 9), rng.normal(0, 1, 9))
@@ -515,33 +571,50 @@ def add_cup(
     c0, c2, c3, c4 = chord(0.0), chord(mantle), chord(mantle + line), chord(mantle + line + rim)
     # Bone that gave way to the cup: its share of the pelvic column.
     bone = view["bone"]
-    gone = bone * np.clip(c3 / (2.15 * radius), 0, 0.92) * (r < radius + mantle + line + 1.0)
+    gone = bone * np.clip(c3 / (1.75 * radius), 0, 0.92) * (r < radius + mantle + line + 1.0)
     bone -= gone
+    # Bone lost behind the cup and along its screws.
+    for place, size in plan.lysis:
+        beta = (0.5 - place) * np.pi
+        back_x, back_y = -nx / flat, -ny / flat
+        away = radius + 0.5 * size
+        bx = away * (back_x * np.cos(beta) - back_y * np.sin(beta))
+        by = away * (back_x * np.sin(beta) + back_y * np.cos(beta))
+        blob = np.exp(-((((x - bx) ** 2 + (y - by) ** 2) / size**2) ** 1.4))
+        lost = 0.65 * blob * bone
+        bone -= lost
+        gone = gone + lost
+    for tilt, length in design.screws if plan.screw_halo_mm else ():
+        s, across = _beside_screw(x, y, (nx, ny), flat, tilt, radius)
+        lost = 0.5 * bone * ((s > 2) & (s < length + 1) & (across < 2.4 + plan.screw_halo_mm))
+        bone -= lost
+        gone = gone + lost
     view["soft"][...] += gone
-    marrow = view["fat"]
-    view["soft"][...] += 0.0 * marrow
-    view.insert("bone", 0.42 * plan.rim_density * (c4 - c3))
+    view.insert("bone", rim_share * plan.rim_density * (c4 - c3))
+    view.insert("bone", OSTEOID * (1.0 - along(plan.clarity, position)) * 0.6 * (c3 - c2))
     if design.cemented:
         view.insert("cement", c2 - c0)
         view.insert("polyethylene", np.maximum(c0, 0))
         _add_wires(view, part, (cx, cy), radius - 0.8, (nx, ny, nz), design.wires)
     else:
         shell = c0 - chord(-design.shell_mm)
+        if design.family == "expansion":  # slots between its fins
+            shell = shell * np.where(np.abs(np.sin(np.pi * design.turns * position)) < 0.12, 0.45, 1.0)
         _insert_metal(view, design.material, np.maximum(shell, 0) * np.clip(1 + 0.03 * fray, 0.9, 1.1))
-        view.insert("polyethylene", np.maximum(chord(-design.shell_mm), 0))
+        within = np.maximum(chord(-design.shell_mm), 0)
+        if design.liner == "polyethylene":
+            view.insert("polyethylene", within)
+        else:
+            _insert_metal(view, design.liner, within - np.maximum(chord(-design.shell_mm - 4.0), 0))
     solid = (c0 > 0.8 * design.shell_mm) & (r < radius)
     for tilt, length in design.screws:
-        a = np.deg2rad(tilt)
-        base = np.array([-nx, -ny]) / flat
-        d = np.array([base[0] * np.cos(a) - base[1] * np.sin(a), base[0] * np.sin(a) + base[1] * np.cos(a)])
-        s = x * d[0] + y * d[1] - (radius - 2)
-        across = np.abs(-x * d[1] + y * d[0])
+        s, across = _beside_screw(x, y, (nx, ny), flat, tilt, radius)
         half = 2.2 + 0.55 * np.sin(s * 2 * np.pi / 2.6) - 1.2 * np.clip((s - length + 5) / 5, 0, 1)
         inside = (s > 0) & (s < length)
         path = np.where(inside, 2.0 * np.sqrt(np.maximum(half * half - across * across, 0)), 0.0)
         _insert_metal(view, "titanium", path)
         solid |= path > 0.5
-    offset = r - radius
+    offset = r - radius - teeth
     drawn = (offset > mantle) & (offset < mantle + line) & (line > 0.3)
     present = (line > 0.3) & (back > 0.5)
     end = mantle + line
@@ -557,6 +630,16 @@ def add_cup(
         np.zeros(r.shape, bool),
     )
     return fields, landmarks
+
+
+def _beside_screw(
+    x: Field, y: Field, normal: tuple[float, float], flat: float, tilt_deg: float, radius: float
+) -> tuple[Field, Field]:
+    """(mm along a screw from the shell, mm beside its axis)"""
+    a = np.deg2rad(tilt_deg)
+    base = np.array([-normal[0], -normal[1]]) / flat
+    d = np.array([base[0] * np.cos(a) - base[1] * np.sin(a), base[0] * np.sin(a) + base[1] * np.cos(a)])
+    return x * d[0] + y * d[1] - (radius - 2), np.abs(-x * d[1] + y * d[0])
 
 
 def _add_wires(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,9 @@ class ComponentPlan:
     pedestal: float = 0.0  # 0-1
     hard: bool = False
     signs: tuple[str, ...] = field(default=())
+    clarity: Widths = field(default_factory=lambda: np.ones(SAMPLES))  # 1: wholly lucent; less: a clouded line
+    lysis: tuple[tuple[float, float], ...] = ()  # behind a cup: (position 0-1, size in mm)
+    screw_halo_mm: float = 0.0
 
     @property
     def widths_mm(self) -> Widths:
@@ -117,8 +120,25 @@ def plan_component(
     for _ in range(200):
         plan = _propose(rng, label, cemented, cup, hard, shifted, emphasis)
         if label_of(plan) == label:
-            return plan
+            clarity = np.clip(1.0 - rng.uniform(0.0, 0.8) * np.maximum(rough(rng, 0.05), 0.0) / 2.0**emphasis, 0.2, 1.0)
+            return replace(plan, clarity=clarity, lysis=_draw_lysis(rng, label) if cup else ())
     raise RuntimeError(f"No plan for {label} was found.")  # a bug: every label can be drawn
+
+
+def _draw_lysis(rng: np.random.Generator, label: Label) -> tuple[tuple[float, float], ...]:
+    """Bone lost behind a cup: it makes no component loose, and goes with loose ones more often."""
+    if rng.random() > (0.28 if label is Label.LOOSE else 0.15):
+        return ()
+    return tuple((float(rng.uniform(0.1, 0.9)), float(rng.uniform(4, 11))) for _ in range(int(rng.integers(1, 3))))
+
+
+def scallops(rng: np.random.Generator, line: Widths, most_mm: float = 8.0) -> Widths:
+    """The line with bays that membrane has eaten into the bone."""
+    at = np.arange(SAMPLES)
+    bays = np.zeros(SAMPLES)
+    for _ in range(int(rng.integers(1, 5))):
+        bays += rng.uniform(0.8, 4.0) * np.exp(-(((at - rng.uniform(0, SAMPLES)) / rng.uniform(4, 14)) ** 2))
+    return np.where(line > LINE_MM, np.minimum(line + bays, np.maximum(line, most_mm)), line)
 
 
 def _propose(
@@ -176,12 +196,18 @@ def _propose(
         line = draw_line(
             rng, rng.uniform(0.58, 0.85), rng.uniform(2.6, 4.6) + wide, int(rng.integers(1, 4)), 0.25, 2.02, 7.5
         )
+    if not hard and rng.random() < 0.3:
+        line = scallops(rng, line)
+        signs.append("scalloping")
     if shifted:  # other positions: the line hugs one end of the interface
         line = np.roll(line, int(rng.integers(-SAMPLES // 4, SAMPLES // 4)))
     inner = zero
-    if cemented and not cup and rng.random() < 0.3 and "migration" not in signs:
-        line, inner = zero, np.minimum(line, 3.2)  # debonded from the cement instead
+    if cemented and not cup and rng.random() < 0.4 and "migration" not in signs:
         signs.append("stem_cement_line")
+        if rng.random() < 0.6:
+            line, inner = zero, np.minimum(line, 3.2)  # debonded from the cement instead
+        else:  # as well
+            inner = np.minimum(draw_line(rng, rng.uniform(0.15, 0.5), rng.uniform(0.7, 1.8), 1, 0.2, 0.4, 2.5), 2.5)
     if not cup:
         if not subsidence and rng.random() < 0.3:
             subsidence = float(rng.uniform(2, 10))
@@ -210,7 +236,9 @@ def _propose(
         if there
     ]
     rim_width = rng.uniform(0.6, 1.1) + 0.1 * emphasis
-    rim = np.where(line > LINE_MM, rim_width * np.clip(1 + 0.25 * rough(rng, 0.03), 0.4, 1.5), spots)
+    uneven = 0.25 if emphasis else rng.uniform(0.15, 0.8)  # sclerosis here, none there
+    rim = np.where(line > LINE_MM, rim_width * np.clip(1 + uneven * rough(rng, 0.04), 0.1, 2.0), spots)
+    halo = float(rng.uniform(0.8, 2.5)) if cup and rng.random() < 0.5 else 0.0
     return ComponentPlan(
         label,
         line,
@@ -224,4 +252,5 @@ def _propose(
         pedestal,
         hard,
         tuple(signs),
+        screw_halo_mm=halo,
     )

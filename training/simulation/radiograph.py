@@ -13,7 +13,7 @@ from scipy import ndimage
 from imaging.geometry import HipRegion
 from imaging.radiograph import Side
 from imaging.zones import CUP_ZONES, GRUEN_ZONES
-from training.simulation import anatomy, implants, loosening, physics, processing
+from training.simulation import anatomy, clutter, coverage, implants, loosening, overlays, physics, processing
 from training.simulation.canvas import Canvas, Field
 from training.simulation.implants import ComponentFields
 from training.simulation.loosening import LINE_MM, SAMPLES, ComponentPlan
@@ -30,7 +30,7 @@ from training.simulation.truth import (
     Truth,
 )
 
-MAX_ATTEMPTS = 4
+MAX_ATTEMPTS = 5
 VISIBLE_CNR = 1.5  # of one stretch of line, in the final image
 VISIBLE_CONTRAST = 0.018  # of the display range
 COUNTED_LINE_MM = 1.0  # lines wider than this are in the lucency mask
@@ -101,11 +101,11 @@ def simulate(seed: int, index: int, options: SimulationOptions = DEFAULT) -> Sim
     unsuitable, pelvis = kind.random() < options.unsuitable_share, kind.random() < options.pelvis_share
     wanted = options.suitability
     if wanted is None and unsuitable:
-        from training.simulation import unsuitable as negatives
+        from training.simulation import refused as negatives
 
         wanted = negatives.draw_kind(kind)
     if wanted not in (None, "suitable"):
-        from training.simulation import unsuitable as negatives
+        from training.simulation import refused as negatives
 
         return negatives.simulate_unsuitable(stream, Suitability(wanted), options, bool(pelvis))
     return _simulate_suitable(stream, options, bool(pelvis))
@@ -127,19 +127,53 @@ def draw_design(
 
 
 def frame_single(
-    rng: np.random.Generator, design: HipDesign, patient: anatomy.Patient, options: SimulationOptions, bottom_mm: float
+    rng: np.random.Generator,
+    design: HipDesign,
+    patient: anatomy.Patient,
+    options: SimulationOptions,
+    bottom_mm: float,
+    whole: bool = False,
+    margins: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
 ) -> Frame:
-    """The crop of one hip: head and cup near the top edge, the tip two thirds down or lower."""
+    """The crop of one hip: head and cup near the top edge, the tip two thirds down or lower.
+
+    As public crops are, some cut the cup's edge or the very tip, within what `coverage` calls whole; `margins` are
+    the shares that collimation will hide. `whole` keeps the tip in the picture.
+    """
+    for attempt in range(12):
+        frame = _propose_single(rng, design, patient, options, bottom_mm, whole or options.clean, attempt)
+        if design.stem_form is None or design.cup is None:
+            return frame
+        femur = frame.canvas.framed(rotation_deg=-patient.adduction_deg)
+        if coverage.missing(frame.canvas, femur, design.stem_form, design.cup, margins).plainly_whole:
+            return frame
+    return frame
+
+
+def _propose_single(
+    rng: np.random.Generator,
+    design: HipDesign,
+    patient: anatomy.Patient,
+    options: SimulationOptions,
+    bottom_mm: float,
+    whole: bool,
+    attempt: int,
+) -> Frame:
+    """Wider with every attempt."""
     tight = rng.random() < 0.5
+    cut = rng.random() < 0.25 and not whole
+    more = 4.0 * attempt
     reach = 26.0 * patient.size + 5
-    top = -reach - (rng.uniform(-3, 14) if tight else rng.uniform(8, 70))
-    bottom = bottom_mm + (rng.uniform(8, 40) if tight else rng.uniform(15, 90))
-    medial = -reach - (rng.uniform(-3, 40) if tight else rng.uniform(15, 85))
-    lateral = patient.shaft_x_mm + 26 + (rng.uniform(4, 40) if tight else rng.uniform(20, 95))
-    rotation = float(np.clip(rng.normal(0, 3.5), -10, 10))
-    squash = float(np.exp(rng.normal(0, 0.14))) if rng.random() < 0.4 and not options.clean else 1.0
+    top = -reach - (rng.uniform(-16, 4) if cut else rng.uniform(-3, 14) if tight else rng.uniform(8, 70)) - more
+    bottom = bottom_mm + more + (rng.uniform(8, 40) if tight else rng.uniform(15, 90))
+    if cut and rng.random() < 0.6:
+        bottom = bottom_mm + rng.uniform(-0.07, 0.03) * max(bottom_mm - 20.0, 1.0) + more
+    medial = -reach - (rng.uniform(-12, 20) if cut else rng.uniform(-3, 40) if tight else rng.uniform(15, 85)) - more
+    lateral = patient.shaft_x_mm + 26 + more + (rng.uniform(4, 40) if tight else rng.uniform(20, 95))
+    rotation = float(np.clip(rng.normal(0, 4.5), -14, 14))
+    squash = float(np.exp(rng.normal(0, 0.17))) if rng.random() < 0.4 and not options.clean else 1.0
     low, high = (medial, top), (lateral, bottom)
-    if design.stem_form is not None:
+    if design.stem_form is not None and not cut:
         low, high = _holding(low, high, rotation, patient.to_pelvis(design.stem_form.tip))
     return make_frame(rng, low, high, design.side, rotation, squash, options)
 
@@ -221,7 +255,7 @@ def draw_labels(
     elif roll < options.borderline_share + (1 - options.borderline_share) * options.prevalence:
         rest = Label.BORDERLINE if other < 0.1 else Label.FIXED
         stem, cup = (
-            (Label.LOOSE, rest) if which < 0.52 else (rest, Label.LOOSE) if which < 0.78 else (Label.LOOSE, Label.LOOSE)
+            (Label.LOOSE, rest) if which < 0.44 else (rest, Label.LOOSE) if which < 0.76 else (Label.LOOSE, Label.LOOSE)
         )
     else:
         stem = cup = Label.FIXED
@@ -267,8 +301,9 @@ def draw_hip(
     plans: tuple[ComponentPlan, ComponentPlan] | None,
     stream: Stream,
     name: str,
+    alter: Callable[[anatomy.FemurFields], None] | None = None,
 ) -> DrawnHip:
-    """Femur, and implant if any, of one hip, in its own pelvic frame."""
+    """Femur, and implant if any, of one hip, in its own pelvic frame; `alter` changes a replaced hip's femur first."""
     femur_canvas = canvas.framed(rotation_deg=-patient.adduction_deg)
     texture = stream(f"texture {name}")
     if plans is None or design.stem is None or design.cup is None or design.stem_form is None:
@@ -290,6 +325,8 @@ def draw_hip(
         lookalike = stream(f"lookalike {name}")
         stem_plan = implants.fit_to_bone(stem_plan, stem_canvas, fields, design.stem_form)
         _thin_bone(fields, lookalike, patient)
+        if alter is not None:
+            alter(fields)
         envelope, stem_fields = implants.add_stem(
             paths, stem_canvas, fields, design.stem_form, design.stem, stem_plan, drawing
         )
@@ -361,7 +398,8 @@ def _simulate_suitable(stream: Stream, options: SimulationOptions, pelvis: bool)
         frame = frame_pelvis(stream("frame"), design, patient, options)
     else:
         others = []
-        frame = frame_single(stream("frame"), design, patient, options, design.stem_form.tip[1])
+        hidden = overlays.draw_overlays(stream("overlays")).collimation if options.overlays else (0.0, 0.0, 0.0, 0.0)
+        frame = frame_single(stream("frame"), design, patient, options, design.stem_form.tip[1], margins=hidden)
     paths = physics.Paths(frame.canvas)
     sockets = [None if each.replaced else 26.0 * patient.size for each in (design, *others)]
     background(paths, frame.canvas, patient, stream, (sockets[0], sockets[1] if others else 26.0 * patient.size))
@@ -407,6 +445,9 @@ def background(
     anatomy.add_pelvis(on(paths, opposite), patient, second, socket[1])
     anatomy.add_sacrum(paths, patient, stream("sacrum"))
     anatomy.add_gas(paths, patient, stream("gas"))
+    ossified = stream("ossification")
+    if ossified.random() < 0.12:
+        anatomy.add_ossification(on(paths, canvas), patient, ossified)
 
 
 def mirrored(canvas: Canvas, patient: anatomy.Patient) -> Canvas:
@@ -472,9 +513,10 @@ def expose(
     exposure = draw_exposure(stream("exposure"), options)
     look = processing.draw_look(stream("look"), options.clean, options.shifted)
     overlay_rng = stream("overlays")
-    overlays = processing.draw_overlays(overlay_rng)
+    burnt = overlays.draw_overlays(overlay_rng)
     fold_rng = stream("fold")
     fold = fold_rng.random() < 0.2 and not options.clean
+    lying = {} if options.clean else clutter.add_clutter(paths, stream("clutter"))
     if fold:
         anatomy.add_skin_fold(paths, fold_rng)
     noise = stream("noise")
@@ -490,20 +532,21 @@ def expose(
     grey = processing.resample(grey, frame.rows, frame.cols)
     grey = processing.degrade(grey, look, noise)
     if options.overlays:
-        grey = processing.burn_overlays(grey, overlays, side.value, overlay_rng)
+        grey = overlays.burn_overlays(grey, burnt, side.value, overlay_rng)
     nuisance: dict[str, float] = {f"look_{key}": float(value) for key, value in look.__dict__.items()}
     nuisance |= {f"exposure_{key}": float(value) for key, value in exposure.__dict__.items()}
     nuisance |= {
-        f"overlay_{key}": float(value) for key, value in overlays.__dict__.items() if isinstance(value, int | float)
+        f"overlay_{key}": float(value) for key, value in burnt.__dict__.items() if isinstance(value, int | float)
     }
     nuisance |= {
         f"collimation_{name}": value
-        for name, value in zip(("left", "top", "right", "bottom"), overlays.collimation, strict=True)
+        for name, value in zip(("left", "top", "right", "bottom"), burnt.collimation, strict=True)
     }
     if patient is not None:
         nuisance |= {
             f"patient_{key}": float(value) for key, value in patient.__dict__.items() if isinstance(value, int | float)
         }
+    nuisance |= lying
     nuisance |= {
         "skin_fold": float(fold),
         "rows": float(frame.rows),
