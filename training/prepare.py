@@ -21,6 +21,7 @@ from inference.lucency_net import LANDMARKS
 from inference.preprocess import crop_region
 from training.dataset import CACHE_SIZE, MASK_SIZE, Hip, Whole, any_pool, as_bytes, expanded, whole_view, write_shard
 from training.simulation import simulate
+from training.simulation.evaluation_sets import refuse_reserved, training_seed
 from training.simulation.options import SimulationOptions
 from training.simulation.truth import ComponentTruth, HipTruth, Label, SimulatedRadiograph, Suitability
 
@@ -217,7 +218,11 @@ def prepare_shard(number: int, *, folder: Path, seed: int, options: SimulationOp
 def prepare(
     folder: Path, *, count: int, seed: int, options: SimulationOptions, workers: int, images: int = IMAGES_PER_SHARD
 ) -> int:
-    """Write the shards of `count` radiographs; those that exist are kept. Returns how many hips were added."""
+    """Write the shards of `count` radiographs; those that exist are kept. Returns how many hips were added.
+
+    ValueError for the seed of a frozen evaluation set.
+    """
+    refuse_reserved(seed)
     folder.mkdir(parents=True, exist_ok=True)
     job = partial(prepare_shard, folder=folder, seed=seed, options=options, images=images)
     numbers = range((count + images - 1) // images)
@@ -243,7 +248,7 @@ def _single_threaded() -> None:
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("prepare", help="simulate radiographs and keep their hips for training")
     parser.add_argument("--n", type=int, required=True, help="how many radiographs")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=training_seed, default=1)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--unsuitable", type=float, default=TRAINING_OPTIONS.unsuitable_share, help="share to refuse")

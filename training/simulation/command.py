@@ -14,6 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from training.simulation.dicom import write_dicom
+from training.simulation.evaluation_sets import training_seed
 from training.simulation.manifest import rows_of, write_manifest
 from training.simulation.options import DEFAULT, SimulationOptions
 from training.simulation.radiograph import simulate
@@ -23,7 +24,7 @@ from training.simulation.truth import SimulatedRadiograph, Suitability
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("simulate", help="draw radiographs with known truth, and their manifest")
     parser.add_argument("--n", type=_positive, required=True, help="how many radiographs")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=training_seed, default=1)
     parser.add_argument("--start", type=int, default=0, help="index of the first")
     parser.add_argument("--out", type=Path, required=True, help="folder; made if need be")
     parser.add_argument("--as", dest="form", choices=("png", "dicom"), default="png")

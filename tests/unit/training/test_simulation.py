@@ -14,9 +14,19 @@ from scipy import ndimage
 from imaging.reader import read_radiograph
 from imaging.zones import CUP_ZONES, GRUEN_ZONES
 from training.__main__ import main
+from training.prepare import prepare
 from training.simulation import Label, SimulationOptions, Suitability, simulate
 from training.simulation.canvas import Canvas, half_depth, polygon_distance, polyline_distance
-from training.simulation.evaluation_sets import EVALUATION_SETS, FINGERPRINTS, fingerprint
+from training.simulation.evaluation_sets import (
+    EVALUATION_SETS,
+    PIXEL_TOLERANCE,
+    RESERVED_SEEDS,
+    VERSION,
+    fingerprint,
+    frozen_record,
+    pixel_statistics,
+)
+from training.simulation.implants import SHIFTED_FAMILIES
 from training.simulation.manifest import rows_of, write_manifest
 from training.simulation.physics import Exposure, Paths, add_noise, project, spectrum
 from training.simulation.radiograph import MIN_VISIBLE_SHARE
@@ -147,7 +157,9 @@ def test_landmarks_lie_where_the_metal_is(images):
             tip, top = np.array(hip.landmarks_px["stem_tip"]), np.array(hip.landmarks_px["stem_axis_top"])
             middle = np.round(0.5 * tip + 0.5 * top).astype(int)
             if 0 <= middle[0] < cols and 0 <= middle[1] < rows:
-                assert hip.implant_mask[middle[1], middle[0]]
+                near = round(3.0 / min(image.spacing_mm))  # a curved stem leaves its axis by a millimetre or two
+                left, top_row = max(0, middle[0] - near), max(0, middle[1] - near)
+                assert hip.implant_mask[top_row : middle[1] + near + 1, left : middle[0] + near + 1].any()
             box = hip.region
             assert box.x < x < box.x + box.width
             assert box.y < tip[1] < box.y + box.height
@@ -189,7 +201,7 @@ def test_mixture_follows_the_options():
     pelvis = simulate(61, 0, replace(SMALL, pelvis_share=1.0, bilateral_share=1.0))
     assert [hip.replaced for hip in pelvis.truth.hips] == [True, True]
     shifted = simulate(61, 1, replace(SMALL, shifted=True))
-    assert shifted.truth.hips[0].stem.family in {"cylindrical", "lateral_flare", "cemented_anatomic"}
+    assert shifted.truth.hips[0].stem.family in SHIFTED_FAMILIES
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Suitability if kind is not Suitability.SUITABLE])
@@ -245,11 +257,53 @@ def test_manifest_has_a_row_per_hip(images, tmp_path):
 
 def test_evaluation_sets_are_frozen():
     """A failure here means that parameter ranges changed: make it a new version, keep the old results."""
-    assert set(FINGERPRINTS) == set(EVALUATION_SETS)
+    record = frozen_record()
+    assert record["version"] == VERSION
+    assert set(record["fingerprints"]) == set(EVALUATION_SETS)
     for name, each in EVALUATION_SETS.items():
-        assert fingerprint(each) == FINGERPRINTS[name], name
+        assert fingerprint(each) == record["fingerprints"][name], name
+        assert record["sets"][name] == {"seed": each.seed, "count": each.count}
     assert EVALUATION_SETS["fresh"].count >= 2000
     assert len({each.seed for each in EVALUATION_SETS.values()}) == len(EVALUATION_SETS)
+
+
+@pytest.mark.parametrize("name", sorted(EVALUATION_SETS))
+def test_pixels_of_the_evaluation_sets_are_frozen(name):
+    """The physics and the processing are pinned by what they render, within what platforms differ by."""
+    frozen = np.array(frozen_record()["pixel_statistics"][name])
+    np.testing.assert_allclose(pixel_statistics(EVALUATION_SETS[name]), frozen, atol=PIXEL_TOLERANCE)
+
+
+def test_a_quarter_of_the_frozen_sets_is_hard():
+    for name, found in frozen_record()["difficulty"].items():
+        share = (
+            found["hard_among_loose"] * found["loose_hips"]
+            + found["hard_among_fixed"] * (found["replaced_hips"] - found["loose_hips"])
+        ) / found["replaced_hips"]
+        assert share >= 0.25, name
+
+
+def test_earlier_versions_stay_on_record():
+    for version in range(1, VERSION):
+        assert len(frozen_record(version)["fingerprints"]) == 5
+
+
+def test_reserved_seeds_are_refused_in_words(tmp_path, capsys):
+    for seed in (9001, EVALUATION_SETS["fresh"].seed):
+        assert seed in RESERVED_SEEDS
+        for command in ("simulate", "prepare"):
+            with pytest.raises(SystemExit) as stopped:
+                main([command, "--n", "1", "--seed", str(seed), "--out", str(tmp_path / "no")])
+            assert stopped.value.code == 2
+            assert "evaluation set" in capsys.readouterr().err
+        with pytest.raises(ValueError, match="evaluation set"):
+            prepare(tmp_path / "no", count=1, seed=seed, options=SMALL, workers=1)
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_frozen_version_is_not_written_over(capsys):
+    assert main(["freeze", "--images", "1", "--workers", "1"]) == 1
+    assert "frozen already" in capsys.readouterr().err
 
 
 def test_samples_are_there_and_open():
