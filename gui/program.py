@@ -34,7 +34,7 @@ from study.model import Reader
 from study.store import History, Location, StudyStore
 
 if TYPE_CHECKING:
-    from gui.study.desk import StudyDesk  # type: ignore[import-not-found, unused-ignore]
+    from gui.study.desk import StudyDesk
     from gui.views.record_view import RecordView
 
 log = logging.getLogger(__name__)
@@ -335,7 +335,7 @@ class Program(QObject):
     def desk(self) -> StudyDesk:
         """The windows of reader studies. Their modules are imported when the first one is asked for."""
         if self._desk is None:
-            from gui.study.desk import StudyDesk  # type: ignore[import-not-found, unused-ignore]
+            from gui.study.desk import StudyDesk
 
             self._desk = StudyDesk(
                 self.places.root, self.preferences.data_folder, self.jobs, self.preferences, self.version, self.window
