@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "samples": "training.simulation.samples",
     "contact-sheets": "training.simulation.contact_sheets",
     "freeze": "training.simulation.evaluation_sets",
+    "audit": "training.audit",
     "prepare": "training.prepare",
     "fit": "training.fit",
     "calibrate": "training.calibrate",

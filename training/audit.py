@@ -1,0 +1,206 @@
+"""`python -m training audit`: does anything but the hip tell loose from fixed in simulated radiographs?
+
+A network takes every short cut that it is offered. What is drawn beside the hip (nuisances of the manifest) and what is
+seen beside it (surroundings, histogram, corners, a thumbnail too small for any line, the shape of the picture) must
+classify at AUC 0.5, by a linear and by a tree-based classifier, cross-validated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from imaging.radiograph import Side
+from study.statistics.roc import auc_delong
+from training.simulation import Label, SimulationOptions, simulate
+from training.simulation.evaluation_sets import training_seed
+from training.simulation.truth import SimulatedRadiograph
+
+ALLOWED = 0.03  # either side of 0.5
+SIDE = 16
+OPTIONS = SimulationOptions(size_px=(160, 480), bilateral_share=0.0, work_spacing_mm=0.5)
+Vector = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one labelled radiograph offers besides its hip."""
+
+    loose: bool
+    features: dict[str, Vector]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How well one kind of feature tells loose from fixed."""
+
+    feature: str
+    classifier: str
+    auc: float
+    ci: tuple[float, float]  # DeLong, 95 %
+    images: int
+    loose: int
+
+    @property
+    def blind(self) -> bool:
+        return abs(self.auc - 0.5) <= ALLOWED
+
+
+def display_grey(image: SimulatedRadiograph) -> npt.NDArray[np.float32]:
+    """(rows, cols) 0-1, denser is lighter, the main hip's lateral side to the right."""
+    grey = image.pixels.astype(np.float32) / np.float32((1 << image.bits) - 1)
+    if image.truth.nuisance["inverted"]:
+        grey = 1 - grey
+    return grey[:, ::-1] if image.truth.hips[0].side is Side.RIGHT else grey
+
+
+def outside_of_hips(image: SimulatedRadiograph) -> npt.NDArray[np.float32]:
+    """(rows, cols) 1 outside of the replaced hips' regions, turned as `display_grey` is.
+
+    A subsided femur, a plug of cement and a line round the tip reach a little beyond the tight box: a tenth of its
+    longer side is masked round it.
+    """
+    keep = np.ones(image.pixels.shape, np.float32)
+    for hip in image.truth.hips:
+        if hip.replaced:
+            x, y, width, height = hip.region.box
+            more = 0.1 * max(width, height)
+            top, left = max(0, int(y - more)), max(0, int(x - more))
+            keep[top : max(0, int(y + height + more) + 1), left : max(0, int(x + width + more) + 1)] = 0
+    return keep[:, ::-1] if image.truth.hips[0].side is Side.RIGHT else keep
+
+
+def _small(values: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
+    image = Image.fromarray(np.ascontiguousarray(values))
+    return np.asarray(image.resize((side, side), Image.Resampling.BOX))
+
+
+def _histogram(values: npt.NDArray[np.float32]) -> Vector:
+    counts, _ = np.histogram(values, 24, (0, 1.0001))
+    return counts / max(1, values.size)
+
+
+def features_of(image: SimulatedRadiograph) -> dict[str, Vector]:
+    """Everything that must be blind, by name."""
+    grey, keep = display_grey(image), outside_of_hips(image)
+    rows, cols = grey.shape
+    small, weight = _small(grey * keep, SIDE), _small(keep, SIDE)
+    corner = max(2, round(0.08 * min(rows, cols)))
+    corners = [part for row in (grey[:corner], grey[-corner:]) for part in (row[:, :corner], row[:, -corner:])]
+    names = sorted(image.truth.nuisance)
+    found = {
+        "nuisances": [image.truth.nuisance[name] for name in names],
+        "surroundings": np.where(weight > 0.05, small / np.maximum(weight, 0.05), 0.0),
+        "histogram of surroundings": _histogram(grey[keep > 0]),
+        "shape of what is masked": weight,
+        "corners": [value for part in corners for value in (part.mean(), part.std())],
+        "thumbnail": _small(grey, 6),
+        "file": [rows, cols, rows / cols, image.bits, grey.size],
+    }
+    return {name: np.asarray(values, np.float64).ravel() for name, values in found.items()}
+
+
+def one_case(index: int, *, seed: int, options: SimulationOptions = OPTIONS) -> Case | None:
+    """None for a borderline hip: it is kept out, as it is out of every figure."""
+    image = simulate(seed, index, options)
+    label = image.truth.hips[0].label
+    return None if label is Label.BORDERLINE else Case(label is Label.LOOSE, features_of(image))
+
+
+def collect(count: int, seed: int, workers: int = 1, quiet: bool = False) -> list[Case]:
+    """The first `count` labelled radiographs of the sequence."""
+    job = partial(one_case, seed=seed)
+    cases: list[Case] = []
+    with tqdm(total=count, unit="image", file=sys.stderr, disable=quiet) as progress:
+        for case in _drawn(job, count, workers):
+            if case is not None:
+                cases.append(case)
+                progress.update()
+            if len(cases) == count:
+                break
+    return cases
+
+
+def _drawn(job: partial[Case | None], count: int, workers: int) -> Iterator[Case | None]:
+    enough = range(2 * count + 50)  # far more than is needed: borderline hips are one in ten
+    if workers == 1:
+        yield from map(job, enough)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        for start in range(0, len(enough), 256):  # in pieces: what is not needed is not drawn ahead
+            yield from pool.imap(job, enough[start : start + 256], chunksize=8)
+
+
+def _classifiers() -> dict[str, object]:
+    return {
+        "linear": make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000)),
+        "trees": HistGradientBoostingClassifier(max_iter=60, max_depth=3, learning_rate=0.05, random_state=0),
+    }
+
+
+def measure(cases: list[Case]) -> list[Finding]:
+    """Cross-validated AUC of every kind of feature by every classifier. ValueError without ten of each class."""
+    loose = np.array([case.loose for case in cases])
+    if min(int(loose.sum()), int((~loose).sum())) < 10:
+        raise ValueError("An audit needs at least ten loose and ten fixed hips: ask for more images.")
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    findings = []
+    for name in cases[0].features:
+        values = np.array([case.features[name] for case in cases])
+        for kind, model in _classifiers().items():
+            scores = cross_val_predict(model, values, loose, cv=folds, method="predict_proba")[:, 1]
+            found = auc_delong(loose, scores)
+            low, high = found.ci
+            findings.append(
+                Finding(name, kind, float(found.auc), (float(low), float(high)), len(cases), int(loose.sum()))
+            )
+    return findings
+
+
+def table(findings: list[Finding]) -> str:
+    """Markdown, as it stands in docs/simulation.md."""
+    lines = ["| what is seen | classifier | AUC | 95 % CI |", "|---|---|---|---|"]
+    lines += [f"| {f.feature} | {f.classifier} | {f.auc:.3f} | {f.ci[0]:.3f} – {f.ci[1]:.3f} |" for f in findings]
+    return "\n".join(lines)
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("audit", help="check that nothing but the hip tells loose from fixed")
+    parser.add_argument("--n", type=int, default=4000, help="how many labelled radiographs")
+    parser.add_argument("--seed", type=training_seed, default=772)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="a JSON file for the figures")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 when everything is blind, 1 when something tells the class, 2 when too few were asked for."""
+    try:
+        findings = measure(collect(arguments.n, arguments.seed, arguments.workers))
+    except ValueError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    print(table(findings))  # noqa: T201
+    if arguments.out is not None:
+        record = {"seed": arguments.seed, "findings": [asdict(finding) for finding in findings]}
+        arguments.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    telling = [f"{finding.feature} ({finding.classifier})" for finding in findings if not finding.blind]
+    if telling:
+        print(f"Not blind within 0.5 ± {ALLOWED}: {', '.join(telling)}.", file=sys.stderr)  # noqa: T201
+    return 1 if telling else 0
