@@ -48,12 +48,12 @@ border-bottom: 1px solid #bbb; } th { font-weight: 600; } code { overflow-wrap: 
 @media print { body { margin: 0; } tr { break-inside: avoid; } }
 </style></head><body>
 <h1>{{ p.title }}</h1><p>Protocol of a reader study, {{ p.study_id }}</p>
-{% for heading, rows in sections %}<h2>{{ heading }}</h2><table>
+{% for heading, rows in sections %}<h2>{{ heading }}</h2><table width="100%">
 {% for name, value in rows %}<tr><th scope="row" width="32%">{{ name }}</th><td>{{ value }}</td></tr>
 {% endfor %}</table>{% endfor %}
-{% if deviations %}<h2>Deviations</h2><table>{% for utc, text in deviations %}
+{% if deviations %}<h2>Deviations</h2><table width="100%">{% for utc, text in deviations %}
 <tr><th scope="row" width="32%">{{ utc }}</th><td>{{ text }}</td></tr>{% endfor %}</table>{% endif %}
-<h2>Fixed before the first reading</h2><table>
+<h2>Fixed before the first reading</h2><table width="100%">
 <tr><th scope="row" width="32%">SHA-256 of the protocol</th><td><code>{{ digest }}</code>{% if not registered %}<br>of
 this draft; the registered one also covers the case list and the commitment{% endif %}</td></tr>
 <tr><th scope="row" width="32%">Case list SHA-256</th><td><code>{{ p.cases_sha256 or "not registered yet" }}</code></td></tr>

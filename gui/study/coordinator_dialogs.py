@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -39,7 +40,8 @@ class Ask(QDialog):
         self.ok_button.setDefault(True)
         row = QHBoxLayout()
         row.addWidget(self.why_not, 1)
-        row.addWidget(button("Cancel", self.reject))
+        self.cancel_button = button("Cancel", self.reject)
+        row.addWidget(self.cancel_button)
         row.addWidget(self.ok_button)
         self._tests: list[Callable[[], str]] = []
         self.column.addStretch(1)
@@ -52,7 +54,7 @@ class Ask(QDialog):
         if secret:
             field.setEchoMode(QLineEdit.EchoMode.Password)
             field.setMaxLength(1000)
-        self.form.add(caption, field, hint)
+        self._add(caption, field, hint)
         field.textChanged.connect(self.refresh)
         if needed:
             self._tests.append(lambda: "" if field.text().strip() else needed)
@@ -63,7 +65,7 @@ class Ask(QDialog):
         field = QPlainTextEdit()
         field.setTabChangesFocus(True)
         field.setFixedHeight(4 * field.fontMetrics().lineSpacing())
-        self.form.add(caption, field)
+        self._add(caption, field)
         field.textChanged.connect(self.refresh)
         self._tests.append(lambda: "" if field.toPlainText().strip() else needed)
         self.refresh()
@@ -72,10 +74,24 @@ class Ask(QDialog):
     def new_passphrase(self, whose: str) -> NewPassphrase:
         field = NewPassphrase(whose)
         self.form.addRow(field)
+        self._bring_buttons_last()
         field.changed.connect(self.refresh)
         self._tests.append(field.problem)
         self.refresh()
         return field
+
+    def _add(self, caption: str, field: QWidget, hint: str = "") -> None:
+        """The first field has the keyboard; the buttons come last."""
+        self.form.add(caption, field, hint)
+        if self.focusWidget() is None or self.focusWidget() in (self.ok_button, self.cancel_button):
+            field.setFocus()
+        self._bring_buttons_last()
+
+    def _bring_buttons_last(self) -> None:
+        fields = [field for field in self.findChildren(QWidget) if field.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        ordered = [field for field in fields if field not in (self.cancel_button, self.ok_button)]
+        for before, after in pairwise([*ordered, self.cancel_button, self.ok_button]):
+            QWidget.setTabOrder(before, after)
 
     def refresh(self) -> None:
         refusal = next((words for test in self._tests if (words := test())), "")

@@ -550,6 +550,8 @@ def reader_cells(line: ReaderLine) -> tuple[str, ...]:
         state = "Finished and signed"
     elif line.waits_until:
         state = f"Washout until {line.waits_until}"
+    elif line.came_back and line.done == line.total:
+        state = "Everything read, not signed yet"
     elif line.came_back:
         state = "Reading"
     elif line.handed_out:

@@ -117,7 +117,7 @@ class Choice(QWidget):
             radio.setAccessibleDescription(explanation)
             self._group.addButton(radio, index)
             self.buttons.append(radio)
-            column.addWidget(radio)
+            column.addWidget(radio, 0, Qt.AlignmentFlag.AlignLeft)
             if explanation:
                 indented = QHBoxLayout()
                 indented.setContentsMargins(round(1.8 * self.fontMetrics().height()), 0, 0, 4)

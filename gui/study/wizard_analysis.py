@@ -93,9 +93,9 @@ class AnalysisPage(WizardPage):
         )
         form = Form()
         form.add("&Margin", self.margin.field, "Of the endpoint, for non-inferiority, e.g. 0.05.")
-        form.add("M&ethod", self.method)
-        self.method_words = label("", "small")
-        form.addRow("", self.method_words)
+        words = form.add("M&ethod", self.method, " ")
+        assert words is not None
+        self.method_words = words
         form.add("&Significance level", self.alpha.field)
         form.add("Mi&ssing readings", self.missing)
         form.add("“Cannot tell”, “not assessa&ble”", self.indeterminate)

@@ -9,13 +9,16 @@ from gui.preferences import Preferences
 from gui.study.case_table import CaseTable
 from gui.study.wizard_draft import DRAFT_FILE, StudyDraft
 from gui.study.wizard_state import Network
-from imaging.worker import decode_worker
+from imaging.worker import SupervisedWorker, decode_worker
+from inference import worker as inference_worker
+from inference.model_bundle import find_bundles
 from study.protocol import Arms, Endpoint, Hypothesis, Method, Part, StudyDesign, protocol_sha256
 from study.store import read_record
 from study.study_state import fold_study
 from tests.gui.study_desk import (
     NETWORK,
     PATIENCE_MS,
+    ROOT,
     answer_for_the_cnn,
     drop,
     fill,
@@ -186,3 +189,28 @@ def test_a_study_is_never_written_over_another_file(qtbot, wizard, tmp_path):
     page.register_button.click()
     qtbot.waitUntil(lambda: any("never written over" in s for s in wizard.notices.sentences), timeout=PATIENCE_MS)
     assert place.read_bytes() == b"something else"
+
+
+def test_the_bundled_network_answers_a_case(qtbot, tmp_path):
+    folder = find_bundles(ROOT / "resources" / "models")[-1]
+    engine = SupervisedWorker("inference", initializer=inference_worker.start, initargs=(folder, "cpu"))
+    jobs = Jobs(decode_worker(), decode_worker, engine)
+    wizard = make_wizard(qtbot, tmp_path, jobs, Preferences(tmp_path / "preferences"))
+    wizard.steps.setCurrentRow(1)
+    drop(wizard.cases.drop, ROOT / "resources" / "samples")
+    qtbot.waitUntil(
+        lambda: len(wizard.state.rows) > 1 and all(row.looked_at for row in wizard.state.rows), timeout=PATIENCE_MS
+    )
+    one = next(place for place, row in enumerate(wizard.state.rows) if row.side in ("R", "L"))
+    two = next(place for place, row in enumerate(wizard.state.rows) if row.side == "U")
+    wizard.state.set_rows([wizard.state.rows[one], wizard.state.rows[two]])
+    qtbot.waitUntil(lambda: wizard.state.network is not None, timeout=PATIENCE_MS)
+    wizard.cnn.compute_button.click()
+    qtbot.waitUntil(lambda: not wizard.cnn.answers.is_running, timeout=PATIENCE_MS)
+    first, second = wizard.state.candidates
+    assert wizard.state.answers[first.key].model_sha256 == wizard.state.protocol.bundle_sha256
+    assert second.key not in wizard.state.answers
+    assert wizard.cnn.faults.text() == "Row 2: This image shows two hips. Give the side of the one that is meant."
+    assert "two hips" in wizard.cases.model.problem_of(1)
+    wizard.close()
+    jobs.shutdown()
