@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from training.simulation.implants import SHIFTED_FAMILIES, TRAINING_FAMILIES
 from training.simulation.options import SimulationOptions
 from training.simulation.radiograph import simulate
+from training.simulation.stem_families import SHIFTED_FAMILIES, TRAINING_FAMILIES
 from training.simulation.truth import Label, SimulatedRadiograph, Suitability
 
 SHEETS_FOLDER = Path(__file__).resolve().parents[2] / "docs" / "simulation"
@@ -107,7 +107,7 @@ def pages() -> dict[str, Callable[[], tuple[list[tuple[str, Image.Image]], int]]
         "fixed": lambda: (families(Label.FIXED, TRAINING_FAMILIES, 702), 7),
         "shifted": lambda: (
             families(Label.LOOSE, SHIFTED_FAMILIES, 703) + families(Label.FIXED, SHIFTED_FAMILIES, 704),
-            6,
+            8,
         ),
         "borderline": lambda: (
             titled(first(705, replace(_PLAIN, borderline_share=1.0), _main_label(Label.BORDERLINE), 6)),
