@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QProgressDialog, QWidget
 
+from gui.errors import show_error
 from gui.file_dialogs import choose_file
 
 if TYPE_CHECKING:
     from gui.jobs import Jobs
     from gui.preferences import Preferences
+    from gui.study.background import Background
 
-EXAMPLE_FOLDERS = ("resources/example-study", "docs/example-study")
-EXAMPLE_FILES = ("example.lucency-study", "scores.csv")
+NO_RESULTS_FROM_SERVER = (
+    "The results window opens files only. For a study on a server the command “analyse” with the server's address writes "
+    "the same report."
+)
 
 
 class StudyDesk(QObject):
@@ -43,6 +47,7 @@ class StudyDesk(QObject):
         self._app_version = app_version
         self._anchor = parent or QWidget()  # what dialogs belong to
         self._windows: dict[str, QWidget] = {}
+        self._background: Background | None = None
 
     @property
     def windows(self) -> list[QWidget]:
@@ -72,26 +77,63 @@ class StudyDesk(QObject):
         else:
             self._show(f"package {path.absolute()}", lambda: self._make_reading(path))
 
-    def show_results(self, path: Path | None = None) -> None:
+    def show_results(self, path: Path | str | None = None) -> None:
         """Results of a study file, `.imrmc` or CSV. None asks for the file."""
         if path is None:
             self._ask("Open a study or a file of scores", self.show_results)
+            return
+        where = _where(path)
+        if isinstance(where, str):
+            show_error(self._anchor, NO_RESULTS_FROM_SERVER)
         else:
-            self._show(f"results {path.absolute()}", lambda: self._make_results(path))
+            self._show(f"results {where}", lambda: self._make_results(where))
 
     def open_example(self) -> None:
-        """The simulated study that comes with the program."""
-        found = find_example(self._root)
-        if found is not None:
-            self.show_results(found)
-        else:
-            from gui.errors import show_error
+        """The simulated study that comes with the program: a copy in the user's folder, so that nothing is spoilt."""
+        from gui.study.background import Background
 
-            show_error(self._anchor, "The example study is missing from this installation.")
+        if self._background is None:
+            self._background = Background("desk", self)
+        if self._background.tasks:
+            return  # it is being copied already
+        root, data_folder = self._root, self._data_folder
+
+        def work(_steps: object) -> Path:
+            from study.coordinator import CoordinatorError
+            from study.example import example_study
+
+            try:
+                return example_study(root, data_folder)
+            except FileNotFoundError as error:
+                raise CoordinatorError("The example study is missing from this installation.") from error
+
+        task = self._background.run("Preparing the example", work, self._show_example, self._refuse)
+        wait = QProgressDialog("Preparing the example study …", "", 0, 0, self._anchor)
+        wait.setWindowTitle("Worked example")
+        wait.setCancelButton(None)
+        wait.reset()  # else it shows itself after a while, whether or not there is still something to wait for
+        task.slow.connect(wait.show)
+        task.ended.connect(wait.deleteLater)
+
+    def _show_example(self, path: Path) -> None:
+        from study.example import PASSPHRASE
+
+        known = f"results {path.absolute()}" in self._windows
+        self.show_results(path)
+        if not known:
+            window: Any = self._windows[f"results {path.absolute()}"]
+            window.passphrase.setText(PASSPHRASE)
+            window.notices.show_notice(
+                "The example's passphrase is no secret; it is filled in. Press Enter.", seconds=15
+            )
 
     def close_all(self) -> bool:
         """Close every window; False where one of them asked to stay open."""
-        return all(window.close() for window in self.windows)
+        closed = all(window.close() for window in self.windows)
+        if closed and self._background is not None:
+            self._background.shutdown()
+            self._background = None
+        return closed
 
     # --- making them
 
@@ -127,14 +169,11 @@ class StudyDesk(QObject):
         window.raise_()
         window.activateWindow()
 
+    def _refuse(self, sentence: str, details: str) -> None:
+        show_error(self._anchor, sentence, details)
+
     def _ask(self, title: str, then: Callable[[Path], None]) -> None:
         choose_file(self._anchor, title, then)
-
-
-def find_example(root: Path) -> Path | None:
-    """The worked example's study file, or its scores where there is none."""
-    places = [root / folder / name for name in EXAMPLE_FILES for folder in EXAMPLE_FOLDERS]
-    return next((place for place in places if place.is_file()), None)
 
 
 def _window(module: str, name: str) -> Any:

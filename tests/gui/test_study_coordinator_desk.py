@@ -1,0 +1,89 @@
+"""The one door to the study windows: what opens, what is found again, what is refused in words."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QWidget
+
+from gui.errors import ErrorDialog
+from gui.preferences import Preferences
+from gui.study.desk import NO_RESULTS_FROM_SERVER, StudyDesk
+from gui.study.results_window import ResultsWindow
+from study.example import FILE_NAME, FOLDER
+from tests.conftest import ROOT
+from tests.gui.shell_fakes import FakeJobs
+from tests.gui.study_desk import PATIENCE_MS
+
+# A function's own mark hides the one that conftest gives to all, so both complaints of the platform are named.
+offscreen = pytest.mark.qt_log_ignore("does not support (raise|propagateSizeHints)", extend=True)
+
+
+@pytest.fixture
+def anchor(qtbot):
+    made = QWidget()
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.fixture
+def desk_of(tmp_path, anchor):
+    made = []
+
+    def make(root=ROOT):
+        preferences = Preferences(tmp_path / "preferences")
+        made.append(StudyDesk(root, tmp_path / "data", FakeJobs(), preferences, "1", anchor))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        assert desk.close_all()
+
+
+def refusals(anchor):
+    return [dialog.sentence for dialog in anchor.findChildren(ErrorDialog)]
+
+
+@offscreen
+def test_the_example_opens_as_a_copy_of_ones_own(qtbot, desk_of, tmp_path):
+    before = (ROOT / "resources" / FOLDER / FILE_NAME).read_bytes()
+    desk = desk_of()
+    desk.open_example()
+    desk.open_example()  # impatient: one copy, one window
+    qtbot.waitUntil(lambda: bool(desk.windows), timeout=PATIENCE_MS)
+    (window,) = desk.windows
+    assert isinstance(window, ResultsWindow)
+    assert (tmp_path / "data" / FOLDER / FILE_NAME).is_file()
+    qtbot.waitUntil(lambda: window.passphrase.isVisible(), timeout=PATIENCE_MS)
+    qtbot.keyClick(window.passphrase, "\r")  # it is filled in
+    qtbot.waitUntil(lambda: window.results is not None, timeout=PATIENCE_MS)
+    assert "SIMULATED" in window.results.notice
+    desk.open_example()
+    qtbot.waitUntil(lambda: not desk._background.tasks, timeout=PATIENCE_MS)
+    assert desk.windows == [window]
+    assert (ROOT / "resources" / FOLDER / FILE_NAME).read_bytes() == before
+
+
+def test_a_missing_example_is_a_sentence(qtbot, desk_of, anchor, tmp_path):
+    desk_of(tmp_path).open_example()
+    qtbot.waitUntil(lambda: bool(refusals(anchor)), timeout=PATIENCE_MS)
+    assert refusals(anchor) == ["The example study is missing from this installation."]
+
+
+def test_results_from_a_server_are_refused_in_words(desk_of, anchor):
+    desk = desk_of()
+    desk.show_results("postgresql://somebody@server/studies")
+    assert refusals(anchor) == [NO_RESULTS_FROM_SERVER]
+    assert desk.windows == []
+
+
+@offscreen
+def test_a_study_that_is_none_is_told_in_its_window(qtbot, desk_of, tmp_path):
+    desk = desk_of()
+    path = tmp_path / "letter.txt"
+    path.write_text("no study")
+    desk.open_study(path)
+    desk.open_study(str(path))  # found again
+    (window,) = desk.windows
+    qtbot.waitUntil(lambda: bool(window.notices.sentences), timeout=PATIENCE_MS)
+    assert "could not be opened" in window.title.text()
+    assert not window.enrol_button.isEnabled()
