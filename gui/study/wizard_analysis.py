@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
 
 from gui.study.parts import Choice, Form, allow, label
 from gui.study.wizard_page import WizardPage
+from gui.views.shortcut_sheet import plain
 from study.protocol import (
     Endpoint,
     Hypothesis,
@@ -19,6 +20,12 @@ from study.protocol import (
     Part,
     StudyDesign,
 )
+
+SECONDARY = {
+    Endpoint.AUC: "&Area under the ROC curve",
+    Endpoint.SENSITIVITY: "Sensiti&vity",
+    Endpoint.SPECIFICITY: "Speci&ficity",
+}
 
 
 class AnalysisPage(WizardPage):
@@ -41,7 +48,7 @@ class AnalysisPage(WizardPage):
                 (Endpoint.SPECIFICITY, "Specificity", "Of the call loose or not loose."),
             ],
         )
-        self.endpoint.picked.connect(lambda value: state.set_plan(endpoint=value))
+        self.endpoint.picked.connect(self._take_endpoint)
         self.column.addWidget(self.endpoint)
         self.column.addWidget(label("Hypothesis", "section"))
         self.hypothesis = Choice(
@@ -86,21 +93,26 @@ class AnalysisPage(WizardPage):
                 (Multiplicity.HOLM, "Holm's step-down correction over the primary endpoints"),
             ],
         )
-        self.secondary = self.text(
-            lambda: "\n".join(state.plan.secondary),
-            lambda text: state.set_plan(secondary=tuple(line.strip() for line in text.splitlines() if line.strip())),
-            hint="One a line, e.g. sensitivity at the call",
-        )
+        self.secondary = {endpoint: self._secondary_box(endpoint, words) for endpoint, words in SECONDARY.items()}
         form = Form()
         form.add("&Margin", self.margin.field, "Of the endpoint, for non-inferiority, e.g. 0.05.")
         words = form.add("M&ethod", self.method, " ")
         assert words is not None
         self.method_words = words
         form.add("&Significance level", self.alpha.field)
-        form.add("Mi&ssing readings", self.missing)
-        form.add("“Cannot tell”, “not assessa&ble”", self.indeterminate)
+        form.add("M&issing readings", self.missing)
+        form.add("“Cannot tell”, “not assessab&le”", self.indeterminate)
         form.add("M&ultiplicity", self.multiplicity)
-        form.add("Seco&ndary endpoints", self.secondary.field)
+        holder = QWidget()
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(0, 0, 0, 0)
+        for box in self.secondary.values():
+            row.addWidget(box)
+        row.addStretch(1)
+        holder.setAccessibleName("Secondary endpoints")
+        form.add("Secondary endpoints", holder, "Tested for a difference between the arms, after the primary endpoint.")
+        self.other_words = label("", "small")
+        form.addRow("", self.other_words)
         self.column.addLayout(form)
 
     def _box(self, name: str, options: list[tuple[Any, str]]) -> QComboBox:
@@ -112,6 +124,25 @@ class AnalysisPage(WizardPage):
         self._values[name] = values
         return box
 
+    def _take_endpoint(self, value: Endpoint) -> None:
+        """What is the primary endpoint is no secondary one any more."""
+        others = tuple(name for name in self.state.plan.secondary if name.strip().lower() != value.value)
+        self.state.set_plan(endpoint=value, secondary=others)
+
+    def _secondary_box(self, endpoint: Endpoint, words: str) -> QCheckBox:
+        box = QCheckBox(words)
+        box.setAccessibleName(f"Secondary endpoint: {plain(words)}")
+        box.clicked.connect(lambda _on: self._take_secondary())
+        return box
+
+    def _take_secondary(self) -> None:
+        """Those that are ticked, in the order in which they are shown; a draft's other words stay behind them."""
+        ticked = tuple(endpoint.value for endpoint, box in self.secondary.items() if box.isChecked())
+        self.state.set_plan(secondary=ticked + self._in_words())
+
+    def _in_words(self) -> tuple[str, ...]:
+        return tuple(name for name in self.state.plan.secondary if name.strip().lower() not in list(Endpoint))
+
     def _take_hypothesis(self, value: Hypothesis) -> None:
         margin = (self.state.plan.margin or 0.05) if value is Hypothesis.NON_INFERIORITY else 0.0
         self.state.set_plan(hypothesis=value, margin=margin)
@@ -122,11 +153,6 @@ class AnalysisPage(WizardPage):
         self.hypothesis.show_value(plan.hypothesis)
         for bound in (self.margin, self.alpha):
             bound.show()
-        if (
-            tuple(self.secondary.field.toPlainText().split("\n")) != plan.secondary
-            and not self.secondary.field.hasFocus()
-        ):
-            self.secondary.show()
         for name in ("method", "missing", "indeterminate", "multiplicity"):
             box: QComboBox = getattr(self, name)
             with QSignalBlocker(box):
@@ -136,6 +162,7 @@ class AnalysisPage(WizardPage):
         only_auc = "" if plan.method is Method.OBUCHOWSKI_ROCKETTE else "The method of this design compares AUCs."
         for endpoint in (Endpoint.SENSITIVITY, Endpoint.SPECIFICITY):
             self.endpoint.allow(endpoint, only_auc)
+        self._show_secondary()
         words = {
             StudyDesign.CROSSED: "Readers and cases are both random: the result speaks for surgeons and patients like these.",
             StudyDesign.SPLIT_PLOT: "A split-plot study is analysed by U-statistics.",
@@ -152,3 +179,14 @@ class AnalysisPage(WizardPage):
             item = model.item(index)  # type: ignore[attr-defined]
             item.setEnabled(method in allowed)
         allow(self.method, "" if len(allowed) > 1 else "Follows from the design.")
+
+    def _show_secondary(self) -> None:
+        plan = self.state.plan
+        chosen = {name.strip().lower() for name in plan.secondary}
+        for endpoint, box in self.secondary.items():
+            primary = "It is the primary endpoint." if endpoint is plan.endpoint else ""
+            box.setChecked(endpoint.value in chosen and not primary)
+            allow(box, primary)
+        others = self._in_words()
+        self.other_words.setText(f"In words, reported and never tested: {'; '.join(others)}." if others else "")
+        self.other_words.setVisible(bool(others))

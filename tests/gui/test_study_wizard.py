@@ -150,9 +150,17 @@ def test_the_analysis_is_chosen_in_its_fields(wizard):
     assert wizard.state.plan.margin == 0.05
     page.margin.field.setValue(0.1)
     page.endpoint.pick(Endpoint.SENSITIVITY)
-    page.secondary.field.setPlainText("specificity\ntime per case")
+    assert not page.secondary[Endpoint.SENSITIVITY].isEnabled()
+    page.secondary[Endpoint.SPECIFICITY].click()
+    page.secondary[Endpoint.AUC].click()
     plan = wizard.state.plan
-    assert (plan.margin, plan.endpoint, plan.secondary) == (0.1, Endpoint.SENSITIVITY, ("specificity", "time per case"))
+    assert (plan.margin, plan.endpoint, plan.secondary) == (0.1, Endpoint.SENSITIVITY, ("auc", "specificity"))
+    page.endpoint.pick(Endpoint.AUC)  # what is primary is no secondary endpoint any more
+    assert wizard.state.plan.secondary == ("specificity",)
+    wizard.state.set_plan(secondary=("time per case", "specificity"))  # a draft from before
+    page.secondary[Endpoint.SENSITIVITY].click()
+    assert wizard.state.plan.secondary == ("sensitivity", "specificity", "time per case")
+    assert "time per case" in page.other_words.text()
     page.hypothesis.pick(Hypothesis.SUPERIORITY)
     assert wizard.state.plan.margin == 0
 
