@@ -51,6 +51,14 @@ def test_conformal_band_covers_new_cases() -> None:
     assert np.mean(beyond, axis=0) == pytest.approx([0.1, 0.1], abs=0.015)
 
 
+def test_band_reaches_to_the_threshold() -> None:
+    truth = np.repeat([0, 1], 100)
+    p = np.concatenate([np.linspace(0.0, 0.6, 100), np.linspace(0.4, 1.0, 100)])
+    below, above = conformal_band(truth, p, 0.1, 0.2), conformal_band(truth, p, 0.1, 0.9)
+    assert below.low == 0.2 < below.high < 0.6
+    assert 0.4 < above.low < above.high == 0.9
+
+
 def test_band_shrinks_to_the_threshold_when_the_classes_are_apart() -> None:
     truth = np.repeat([0, 1], 50)
     band = conformal_band(truth, np.where(truth, 0.9, 0.1), 0.05, 0.4)
