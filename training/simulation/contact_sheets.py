@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from training.simulation.options import SimulationOptions
 from training.simulation.radiograph import simulate
-from training.simulation.implants import SHIFTED_FAMILIES, TRAINING_FAMILIES
+from training.simulation.stem_families import SHIFTED_FAMILIES, TRAINING_FAMILIES
 from training.simulation.truth import Label, SimulatedRadiograph, Suitability
 
 SHEETS_FOLDER = Path(__file__).resolve().parents[2] / "docs" / "simulation"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.simulation.canvas import Canvas, Points
-from training.simulation.implants import CupDesign, StemShape, path_points
+from training.simulation.cups import CupDesign
+from training.simulation.implants import StemShape, path_points
 
 MISSING_STEM = 0.15  # of the interface: more than that, and the image is cropped
 MISSING_DOME = 0.50

@@ -22,7 +22,20 @@ from typing import Any
 import numpy as np
 
 from imaging.radiograph import Side
-from training.simulation import anatomy, coverage, implants, overlays, processing, radiograph, refused
+from training.simulation import (
+    anatomy,
+    coverage,
+    designs,
+    exposing,
+    framing,
+    overlays,
+    processing,
+    radiograph,
+    refused,
+    stem_families,
+    streams,
+    visibility,
+)
 from training.simulation.options import SimulationOptions
 from training.simulation.refused.uncovered import SHARES
 from training.simulation.truth import Label
@@ -92,19 +105,19 @@ def _plain(value: Any) -> Any:
 
 def draws(seed: int, index: int, options: SimulationOptions) -> dict[str, Any]:
     """What is drawn for one suitable image before anything is rendered."""
-    stream = radiograph.streams(seed, index)
+    stream = streams.streams(seed, index)
     patient = anatomy.draw_patient(stream("patient"), options.shifted)
-    design = radiograph.draw_design(stream, options, patient, Side.LEFT, True, "main")
-    plans = radiograph.draw_plans(stream, options, design, "main", 0)
+    design = designs.draw_design(stream, options, patient, Side.LEFT, True, "main")
+    plans = designs.draw_plans(stream, options, design, "main", 0)
     return {
         "patient": patient,
         "stem": design.stem,
         "cup": design.cup,
         "plans": plans,
-        "exposure": radiograph.draw_exposure(stream("exposure"), options),
+        "exposure": exposing.draw_exposure(stream("exposure"), options),
         "look": processing.draw_look(stream("look"), options.clean, options.shifted),
         "overlays": overlays.draw_overlays(stream("overlays")),
-        "longer_px": radiograph.draw_size(stream("size"), options),
+        "longer_px": framing.draw_size(stream("size"), options),
     }
 
 
@@ -114,9 +127,9 @@ def fingerprint(each: EvaluationSet, images: int = 40) -> str:
         "seed": each.seed,
         "count": each.count,
         "options": asdict(each.options),
-        "families": implants.FAMILIES,
+        "families": stem_families.FAMILIES,
         "refused": [refused.KINDS, SHARES, coverage.MISSING_STEM, coverage.MISSING_DOME],
-        "rule": [radiograph.VISIBLE_CNR, radiograph.VISIBLE_CONTRAST, radiograph.MIN_VISIBLE_SHARE],
+        "rule": [visibility.VISIBLE_CNR, visibility.VISIBLE_CONTRAST, visibility.MIN_VISIBLE_SHARE],
         "draws": [draws(each.seed, index, each.options) for index in range(images)],
     }
     return hashlib.sha256(json.dumps(_plain(content), sort_keys=True).encode()).hexdigest()

@@ -63,6 +63,12 @@ class Paths:
         part.stack = self.stack[:, window[0], window[1]]
         return part
 
+    def on(self, canvas: Canvas) -> Paths:
+        """The same storage and pixels, in another frame."""
+        part = Paths.__new__(Paths)
+        part.canvas, part.stack = canvas, self.stack
+        return part
+
     def insert(self, material: str, path: Field) -> None:
         """Put material in, displacing soft tissue."""
         self.stack[_INDEX[material]] += path

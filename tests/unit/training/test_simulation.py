@@ -26,11 +26,11 @@ from training.simulation.evaluation_sets import (
     frozen_record,
     pixel_statistics,
 )
-from training.simulation.implants import SHIFTED_FAMILIES
 from training.simulation.manifest import rows_of, write_manifest
 from training.simulation.physics import Exposure, Paths, add_noise, project, spectrum
-from training.simulation.radiograph import MIN_VISIBLE_SHARE
 from training.simulation.samples import SAMPLES, SAMPLES_FOLDER
+from training.simulation.stem_families import SHIFTED_FAMILIES
+from training.simulation.visibility import MIN_VISIBLE_SHARE
 
 SMALL = SimulationOptions(size_px=(320, 420), work_spacing_mm=0.5)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from training.simulation.options import SimulationOptions
-from training.simulation.radiograph import Stream
 from training.simulation.refused.bones import other_bone
 from training.simulation.refused.hips import cropped, lateral, native
 from training.simulation.refused.pictures import no_radiograph
 from training.simulation.refused.uncovered import uncovered
+from training.simulation.streams import Stream
 from training.simulation.truth import SimulatedRadiograph, Suitability
 
 KINDS: tuple[tuple[Suitability, float], ...] = (

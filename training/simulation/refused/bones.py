@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from training.simulation import physics, radiograph
+from training.simulation import framing, physics
 from training.simulation.canvas import Canvas, Points, half_depth, smooth_path
 from training.simulation.clutter import add_rod
 from training.simulation.options import SimulationOptions
-from training.simulation.radiograph import Stream
 from training.simulation.refused.common import draw_side, finish
+from training.simulation.streams import Stream
 from training.simulation.truth import SimulatedRadiograph, Suitability
 
 
@@ -371,7 +371,7 @@ def other_bone(stream: Stream, options: SimulationOptions) -> SimulatedRadiograp
     side = draw_side(stream)
     turn = float(rng.normal(0, 8) + (90 * rng.integers(0, 4) if rng.random() < 0.15 else 0))
     low, high = (-width + rng.normal(0, 8), -height), (width + rng.normal(0, 8), height)
-    frame = radiograph.make_frame(stream("frame"), low, high, side, turn, 1.0, options)
+    frame = framing.make_frame(stream("frame"), low, high, side, turn, 1.0, options)
     paths = physics.Paths(frame.canvas)
     draw(paths, rng)
     return finish(stream, options, paths, frame, side, None, Suitability.OTHER_BONE, "other", lambda grey: (), name)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from imaging.radiograph import Side
-from training.simulation import anatomy, physics, radiograph
+from training.simulation import anatomy, exposing, physics
 from training.simulation.canvas import Field
+from training.simulation.framing import Frame
 from training.simulation.options import SimulationOptions
-from training.simulation.radiograph import Frame, Stream
+from training.simulation.streams import Stream
 from training.simulation.truth import HipTruth, SimulatedRadiograph, Suitability, Truth
 
 
@@ -29,9 +30,9 @@ def finish(
     hips: Callable[[Field], tuple[HipTruth, ...]],
     note: str = "",
 ) -> SimulatedRadiograph:
-    grey, look, nuisance = radiograph.expose(paths, frame, options, stream, [], side, patient)
+    grey, look, nuisance = exposing.expose(paths, frame, options, stream, [], side, patient)
     truth = Truth(image_kind, kind, hips(grey), nuisance, (note,) if note else ())
-    return radiograph.finish(grey, look, frame, truth)
+    return exposing.finish(grey, look, frame, truth)
 
 
 def unlabelled(hip: HipTruth) -> HipTruth:

@@ -7,38 +7,36 @@ from dataclasses import replace
 import numpy as np
 
 from imaging.radiograph import Side
-from training.simulation import anatomy, coverage, implants, physics, radiograph
+from training.simulation import anatomy, coverage, designs, framing, hip_truth, implants, physics, scene
 from training.simulation.canvas import half_depth, smooth_path
 from training.simulation.options import SimulationOptions
-from training.simulation.radiograph import Stream
 from training.simulation.refused.common import draw_side, finish, unlabelled
+from training.simulation.streams import Stream
 from training.simulation.truth import SimulatedRadiograph, Suitability
 
 
 def native(stream: Stream, options: SimulationOptions, pelvis: bool) -> SimulatedRadiograph:
     side = draw_side(stream)
     patient = anatomy.draw_patient(stream("patient"), options.shifted)
-    design = radiograph.draw_design(stream, options, patient, side, False, "main")
-    designs = [design]
+    design = designs.draw_design(stream, options, patient, side, False, "main")
+    both = [design]
     rng = stream("frame")
     if pelvis:
-        frame = radiograph.frame_pelvis(rng, design, patient, options)
+        frame = framing.frame_pelvis(rng, design, patient, options)
         other = Side.RIGHT if side is Side.LEFT else Side.LEFT
-        designs.append(radiograph.draw_design(stream, options, patient, other, False, "other"))
+        both.append(designs.draw_design(stream, options, patient, other, False, "other"))
     else:
-        frame = radiograph.frame_single(rng, design, patient, options, float(rng.uniform(80, 150)))
+        frame = framing.frame_single(rng, design, patient, options, float(rng.uniform(80, 150)))
     paths = physics.Paths(frame.canvas)
     socket = 26.0 * patient.size
-    radiograph.background(paths, frame.canvas, patient, stream, (socket, socket))
+    scene.background(paths, frame.canvas, patient, stream, (socket, socket))
     drawn = []
-    for number, each in enumerate(designs):
-        canvas = frame.canvas if number == 0 else radiograph.mirrored(frame.canvas, patient)
-        drawn.append(
-            radiograph.draw_hip(radiograph.on(paths, canvas), canvas, patient, each, None, stream, str(number))
-        )
+    for number, each in enumerate(both):
+        canvas = frame.canvas if number == 0 else framing.mirrored(frame.canvas, patient)
+        drawn.append(scene.draw_hip(paths.on(canvas), canvas, patient, each, None, stream, str(number)))
     return finish(
         stream, options, paths, frame, side, patient, Suitability.NATIVE, "pelvis" if pelvis else "single",
-        lambda grey: tuple(radiograph.hip_truth(hip, frame, grey, patient)[0] for hip in drawn),
+        lambda grey: tuple(hip_truth.hip_truth(hip, frame, grey, patient)[0] for hip in drawn),
     )  # fmt: skip
 
 
@@ -46,7 +44,7 @@ def cropped(stream: Stream, options: SimulationOptions) -> SimulatedRadiograph:
     """A replaced hip of which the picture lacks the cup's dome, a quarter of the stem or more, or one of its sides."""
     side = draw_side(stream)
     patient = anatomy.draw_patient(stream("patient"), options.shifted)
-    design = radiograph.draw_design(stream, options, patient, side, True, "main")
+    design = designs.draw_design(stream, options, patient, side, True, "main")
     assert design.stem_form is not None
     assert design.cup is not None
     rng = stream("frame")
@@ -54,19 +52,19 @@ def cropped(stream: Stream, options: SimulationOptions) -> SimulatedRadiograph:
     while True:
         low, high = _cut(rng, how, patient, design.stem_form.tip[1])
         squash = float(np.exp(rng.normal(0, 0.14)))
-        frame = radiograph.make_frame(rng, low, high, side, float(rng.normal(0, 4)), squash, options)
+        frame = framing.make_frame(rng, low, high, side, float(rng.normal(0, 4)), squash, options)
         femur = frame.canvas.framed(rotation_deg=-patient.adduction_deg)
         lost = coverage.missing(frame.canvas, femur, design.stem_form, design.cup)
         # A background alone is no cropped implant: some of it must be there to be seen.
         if lost.plainly_cropped and (lost.stem < 0.85 or lost.dome < 0.5):
             break
     paths = physics.Paths(frame.canvas)
-    radiograph.background(paths, frame.canvas, patient, stream, (None, 26.0 * patient.size))
-    plans = radiograph.draw_plans(stream, options, design, "main", 0)
-    hip = radiograph.draw_hip(radiograph.on(paths, frame.canvas), frame.canvas, patient, design, plans, stream, "main")
+    scene.background(paths, frame.canvas, patient, stream, (None, 26.0 * patient.size))
+    plans = designs.draw_plans(stream, options, design, "main", 0)
+    hip = scene.draw_hip(paths.on(frame.canvas), frame.canvas, patient, design, plans, stream, "main")
     return finish(
         stream, options, paths, frame, side, patient, Suitability.CROPPED, "single",
-        lambda grey: (unlabelled(radiograph.hip_truth(hip, frame, grey, patient)[0]),), how,
+        lambda grey: (unlabelled(hip_truth.hip_truth(hip, frame, grey, patient)[0]),), how,
     )  # fmt: skip
 
 
@@ -111,7 +109,7 @@ def lateral(stream: Stream, options: SimulationOptions) -> SimulatedRadiograph:
         adduction_deg=float(-rng.uniform(28, 62) if frog else rng.normal(0, 8)),
         neck_length_mm=true_patient.neck_length_mm + 12,
     )
-    design = radiograph.draw_design(stream, options, patient, side, True, "main")
+    design = designs.draw_design(stream, options, patient, side, True, "main")
     assert design.stem is not None
     assert design.cup is not None
     slim = replace(
@@ -142,17 +140,17 @@ def lateral(stream: Stream, options: SimulationOptions) -> SimulatedRadiograph:
         low = (-frame_rng.uniform(60, 110), -frame_rng.uniform(35, 80))
         high = (frame_rng.uniform(60, 110), tip[1] + frame_rng.uniform(10, 60))
         turn = float(frame_rng.choice([0, 25, 45, 70, 90, -60]) + frame_rng.normal(0, 8))
-    frame = radiograph.make_frame(frame_rng, low, high, side, turn, float(np.exp(frame_rng.normal(0, 0.1))), options)
+    frame = framing.make_frame(frame_rng, low, high, side, turn, float(np.exp(frame_rng.normal(0, 0.1))), options)
     paths = physics.Paths(frame.canvas)
     if frog:
-        radiograph.background(paths, frame.canvas, patient, stream, (None, 26.0))
+        scene.background(paths, frame.canvas, patient, stream, (None, 26.0))
     else:
         _cross_table(paths, patient, stream("flesh"))
-    plans = radiograph.draw_plans(stream, options, design, "main", 0)
-    hip = radiograph.draw_hip(radiograph.on(paths, frame.canvas), frame.canvas, patient, design, plans, stream, "main")
+    plans = designs.draw_plans(stream, options, design, "main", 0)
+    hip = scene.draw_hip(paths.on(frame.canvas), frame.canvas, patient, design, plans, stream, "main")
     return finish(
         stream, options, paths, frame, side, patient, Suitability.LATERAL, "single",
-        lambda grey: (unlabelled(radiograph.hip_truth(hip, frame, grey, patient)[0]),),
+        lambda grey: (unlabelled(hip_truth.hip_truth(hip, frame, grey, patient)[0]),),
         "frog-leg" if frog else "cross-table",
     )  # fmt: skip
 

@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from training.simulation import overlays, processing, radiograph
+from training.simulation import framing, overlays, processing
 from training.simulation.canvas import Field
 from training.simulation.options import SimulationOptions
-from training.simulation.radiograph import Stream
+from training.simulation.streams import Stream
 from training.simulation.truth import SimulatedRadiograph, Suitability, Truth
 
 
@@ -89,7 +89,7 @@ def _text_page(rng: np.random.Generator, rows: int, cols: int) -> Field:
 
 def no_radiograph(stream: Stream, kind: Suitability, options: SimulationOptions) -> SimulatedRadiograph:
     rng = stream("picture")
-    longer = radiograph.draw_size(stream("frame"), options)
+    longer = framing.draw_size(stream("frame"), options)
     aspect = float(rng.uniform(0.6, 1.0))
     rows, cols = (
         (longer, max(32, int(longer * aspect))) if rng.random() < 0.6 else (max(32, int(longer * aspect)), longer)

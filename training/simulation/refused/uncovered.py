@@ -18,13 +18,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from training.simulation import anatomy, implants, physics, radiograph
+from training.simulation import anatomy, cups, designs, framing, hip_truth, implants, physics, scene
 from training.simulation.canvas import Canvas, Field, smooth_path
 from training.simulation.clutter import add_rod
+from training.simulation.designs import DrawnHip, HipDesign
 from training.simulation.loosening import plan_component
 from training.simulation.options import SimulationOptions
-from training.simulation.radiograph import DrawnHip, HipDesign, Stream
 from training.simulation.refused.common import draw_side, finish, unlabelled
+from training.simulation.streams import Stream
 from training.simulation.truth import HipTruth, Label, SimulatedRadiograph, Suitability
 
 Draw = Callable[[physics.Paths, Canvas, anatomy.Patient, np.random.Generator], None]
@@ -44,7 +45,7 @@ def uncovered(stream: Stream, options: SimulationOptions) -> SimulatedRadiograph
     if how == "resurfacing":  # its native neck stays
         patient = replace(patient, neck_length_mm=0.3 * patient.neck_length_mm)
     with_stem = how in ("hemiarthroplasty", "spacer", "revision_stem", "megaprosthesis", "reconstruction_ring")
-    design = radiograph.draw_design(stream, options, patient, side, with_stem, "main")
+    design = designs.draw_design(stream, options, patient, side, with_stem, "main")
     gap = float(rng.uniform(1.5, 4.0))  # the joint space of a ball in a native socket
     tip = float(rng.uniform(90, 160))
     if design.stem is not None:
@@ -62,38 +63,36 @@ def uncovered(stream: Stream, options: SimulationOptions) -> SimulatedRadiograph
         design = replace(design, stem=stem, stem_form=implants.stem_shape(stem, patient, design.femur, stream("form")))
         assert design.stem_form is not None
         tip = design.stem_form.tip[1]
-    frame = radiograph.frame_single(stream("frame"), design, patient, options, tip, whole=True)
+    frame = framing.frame_single(stream("frame"), design, patient, options, tip, whole=True)
     canvas = frame.canvas
     paths = physics.Paths(canvas)
     native_socket = how not in ("revision_stem", "megaprosthesis", "reconstruction_ring", "resurfacing")
     socket = SOCKET_MM * patient.size if native_socket else None
-    radiograph.background(paths, canvas, patient, stream, (socket, SOCKET_MM * patient.size))
+    scene.background(paths, canvas, patient, stream, (socket, SOCKET_MM * patient.size))
     drawing = stream("drawing")
     if how in ("hemiarthroplasty", "spacer"):
         hip = _draw_ball(
             paths, canvas, patient, design, stream, drawing, bipolar=how != "spacer" and rng.random() < 0.4
         )
     elif design.stem is not None:
-        plans = radiograph.draw_plans(stream, options, design, "main", 0)
+        plans = designs.draw_plans(stream, options, design, "main", 0)
         alter = _resect if how == "megaprosthesis" else None
-        hip = radiograph.draw_hip(
-            radiograph.on(paths, canvas), canvas, patient, design, plans, stream, "main", alter=alter
-        )
+        hip = scene.draw_hip(paths.on(canvas), canvas, patient, design, plans, stream, "main", alter=alter)
         assert hip.stem_canvas is not None
         if how == "revision_stem":
             _draw_revision(paths, hip.stem_canvas, design, drawing)
         elif how == "megaprosthesis":
             _draw_body(paths, hip.stem_canvas, patient, design, drawing)
         else:
-            _draw_ring(radiograph.on(paths, canvas), patient, drawing)
+            _draw_ring(paths.on(canvas), patient, drawing)
     else:
-        hip = radiograph.draw_hip(radiograph.on(paths, canvas), canvas, patient, design, None, stream, "main")
+        hip = scene.draw_hip(paths.on(canvas), canvas, patient, design, None, stream, "main")
         _OSTEOSYNTHESIS[how](paths, hip.femur_canvas, patient, drawing)
         if how == "resurfacing":
             _draw_shell(paths, canvas, patient, drawing)
 
     def hips(grey: Field) -> tuple[HipTruth, ...]:
-        truth = radiograph.hip_truth(hip, frame, grey, patient)[0]
+        truth = hip_truth.hip_truth(hip, frame, grey, patient)[0]
         return (replace(unlabelled(truth), replaced=with_stem or how == "resurfacing"),)
 
     return finish(stream, options, paths, frame, side, patient, Suitability.UNCOVERED_DESIGN, "single", hips, how)
@@ -129,7 +128,7 @@ def _draw_ball(
     if stem.material == "cement":  # the rod within a spacer
         form = design.stem_form
         path = smooth_path([(2.0, 2.0), form.neck_base, form.axis_top, (form.tip[0], form.tip[1] - 12)], 6)
-        add_rod(radiograph.on(paths, femur_canvas), path, float(rng.uniform(1.5, 3.5)), "cobalt")
+        add_rod(paths.on(femur_canvas), path, float(rng.uniform(1.5, 3.5)), "cobalt")
     rims = {"cup_rim_lateral": (20.0, -15.0), "cup_rim_medial": (-20.0, 15.0)}
     return DrawnHip(
         design, canvas, femur_canvas, femur_canvas, plan, plan, stem_fields, None, (0.0, 0.0), rims, head_mask
@@ -164,7 +163,7 @@ def _draw_revision(paths: physics.Paths, stem: Canvas, design: HipDesign, rng: n
     assert form is not None
     assert size is not None
     x, top, tip = form.axis_top[0], form.shoulder[1], form.tip[1]
-    here = radiograph.on(paths, stem)
+    here = paths.on(stem)
     flutes, junction, locked = rng.random(3) < (0.8, 0.6, 0.45)
     if not (flutes or junction or locked):
         flutes = True
@@ -202,7 +201,7 @@ def _draw_body(
     """The segments of a proximal femoral replacement, a rod in what is left of the femur."""
     form = design.stem_form
     assert form is not None
-    here, x = radiograph.on(paths, stem), form.axis_top[0]
+    here, x = paths.on(stem), form.axis_top[0]
     half = rng.uniform(12, 17) * patient.size
     top = form.shoulder[1] + rng.uniform(4, 14)
     add_rod(here, np.array([[x, top + half], [x, RESECTED_MM]]), half, "titanium", depth=0.8)
@@ -244,12 +243,12 @@ def _draw_ring(paths: physics.Paths, patient: anatomy.Patient, rng: np.random.Ge
 def _draw_shell(paths: physics.Paths, canvas: Canvas, patient: anatomy.Patient, rng: np.random.Generator) -> None:
     """The cup of a resurfacing: thin, of cobalt-chromium, without a liner."""
     cup = replace(
-        implants.draw_cup(rng, 46.0, False, patient), radius_mm=27.5 * patient.size, shell_mm=3.0, screws=(),
+        cups.draw_cup(rng, 46.0, False, patient), radius_mm=27.5 * patient.size, shell_mm=3.0, screws=(),
         family="pressfit", material="cobalt", mantle_mm=0.0, wires=0, turns=0, thread_mm=0.0, liner="polyethylene",
         skirt_mm=-3.0,
     )  # fmt: skip
     plan = plan_component(rng, Label.FIXED, cemented=False, cup=True, hard=False)
-    implants.add_cup(paths, canvas, cup, plan, (0.0, 0.0), rng)
+    cups.add_cup(paths, canvas, cup, plan, (0.0, 0.0), rng)
 
 
 def _draw_cap(paths: physics.Paths, femur: Canvas, patient: anatomy.Patient, rng: np.random.Generator) -> None:
@@ -265,7 +264,7 @@ def _draw_cap(paths: physics.Paths, femur: Canvas, patient: anatomy.Patient, rng
         paths.view(slices).insert("cobalt", 2 * np.where(facing < 0.35 * r, outer - inner, 0))
     length = rng.uniform(40, 54)
     path = np.array([[0.0, 0.0], [0.72 * length, 0.69 * length]])
-    add_rod(radiograph.on(paths, femur), path, rng.uniform(1.5, 3.0), "cobalt")
+    add_rod(paths.on(femur), path, rng.uniform(1.5, 3.0), "cobalt")
 
 
 def _screws_across(
@@ -277,7 +276,7 @@ def _screws_across(
 
 
 def _draw_plate(paths: physics.Paths, femur: Canvas, patient: anatomy.Patient, rng: np.random.Generator) -> None:
-    here, x = radiograph.on(paths, femur), patient.shaft_x_mm + 15.5 * patient.size
+    here, x = paths.on(femur), patient.shaft_x_mm + 15.5 * patient.size
     top, length = rng.uniform(10, 50) + patient.neck_length_mm, rng.uniform(90, 190)
     add_rod(here, np.array([[x + 3.5, top], [x + 1.5, top + length]]), 3.0, "cobalt", depth=2.0)
     _screws_across(here, x, np.arange(top + 10, top + length - 5, rng.uniform(14, 22)), rng)
@@ -285,7 +284,7 @@ def _draw_plate(paths: physics.Paths, femur: Canvas, patient: anatomy.Patient, r
 
 def _draw_hip_screw(paths: physics.Paths, femur: Canvas, patient: anatomy.Patient, rng: np.random.Generator) -> None:
     """A sliding screw in the head, its barrel, its side plate."""
-    here, x = radiograph.on(paths, femur), patient.shaft_x_mm + 15.5 * patient.size
+    here, x = paths.on(femur), patient.shaft_x_mm + 15.5 * patient.size
     top, length = rng.uniform(38, 58) + patient.neck_length_mm, rng.uniform(60, 110)
     add_rod(here, np.array([[x + 2.5, top], [x + 1.5, top + length]]), 3.0, "cobalt", depth=2.0)
     end = np.array([rng.uniform(-6, 4), rng.uniform(-6, 6)])
@@ -296,7 +295,7 @@ def _draw_hip_screw(paths: physics.Paths, femur: Canvas, patient: anatomy.Patien
 
 
 def _draw_nail(paths: physics.Paths, femur: Canvas, patient: anatomy.Patient, rng: np.random.Generator) -> None:
-    here, x, n = radiograph.on(paths, femur), patient.shaft_x_mm, patient.neck_length_mm
+    here, x, n = paths.on(femur), patient.shaft_x_mm, patient.neck_length_mm
     end = n + (rng.uniform(150, 190) if rng.random() < 0.5 else 360)
     path = smooth_path([(x + 5, -12 + n), (x + 1, 40 + n), (x, 100 + n), (x, end)], 6)
     add_rod(here, path, float(rng.uniform(5.0, 7.0)), "titanium")
@@ -311,7 +310,7 @@ def _draw_nail(paths: physics.Paths, femur: Canvas, patient: anatomy.Patient, rn
 
 def _draw_cannulated(paths: physics.Paths, femur: Canvas, patient: anatomy.Patient, rng: np.random.Generator) -> None:
     """Two or three parallel screws through the neck."""
-    here, x, n = radiograph.on(paths, femur), patient.shaft_x_mm, patient.neck_length_mm
+    here, x, n = paths.on(femur), patient.shaft_x_mm, patient.neck_length_mm
     for k in range(int(rng.integers(2, 4))):
         start, end = np.array([x + 22, 26 + 9.0 * k + n]), np.array([4.0, -12 + 11.0 * k]) + rng.normal(0, 2, 2)
         add_rod(here, np.vstack([start, end]), 3.3, "titanium", bore=0.4)
