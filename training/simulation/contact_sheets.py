@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from training.simulation.options import SimulationOptions
 from training.simulation.radiograph import simulate
+from training.simulation.refused.uncovered import SHARES
 from training.simulation.stem_families import SHIFTED_FAMILIES, TRAINING_FAMILIES
 from training.simulation.truth import Label, SimulatedRadiograph, Suitability
 
@@ -82,15 +83,47 @@ def with_truth(seed: int) -> list[tuple[str, Image.Image]]:
     return tiles
 
 
+SHOWN_OF_EACH = {
+    Suitability.NATIVE: 7, Suitability.LATERAL: 7, Suitability.CROPPED: 14, Suitability.OTHER_BONE: 7,
+    Suitability.PHOTOGRAPH: 2, Suitability.NOISE: 2, Suitability.BLANK: 1, Suitability.TEXT_PAGE: 2,
+}  # fmt: skip
+
+
+def of_kind(kind: Suitability, seed: int, wanted: Callable[[SimulatedRadiograph], bool], count: int) -> list[tuple[str, Image.Image]]:  # fmt: skip
+    options = replace(_PLAIN, suitability=str(kind), size_px=(500, 500))
+    return [
+        (f"{kind}: {image.truth.notes[0] if image.truth.notes else kind}".replace("_", " "), shown(image))
+        for image in first(seed, options, wanted, count)
+    ]
+
+
 def unsuitable(seed: int) -> list[tuple[str, Image.Image]]:
+    return [tile for kind, count in SHOWN_OF_EACH.items() for tile in of_kind(kind, seed, lambda image: True, count)]
+
+
+def uncovered_designs(seed: int) -> list[tuple[str, Image.Image]]:
+    """The first two of each design."""
+    return [
+        tile
+        for design in SHARES
+        for tile in of_kind(Suitability.UNCOVERED_DESIGN, seed, lambda image, of=design: of in image.truth.notes, 2)  # type: ignore[misc]
+    ]
+
+
+def cups(seed: int) -> list[tuple[str, Image.Image]]:
+    """The first loose and the first fixed cup of each family."""
     tiles = []
-    for kind in Suitability:
-        if kind is not Suitability.SUITABLE:
-            count = 5 if kind in (Suitability.NATIVE, Suitability.LATERAL, Suitability.CROPPED) else 8 if kind in (Suitability.UNCOVERED_DESIGN, Suitability.OTHER_BONE) else 1  # fmt: skip
-            options = replace(_PLAIN, suitability=str(kind), size_px=(500, 500))
-            for image in first(seed, options, lambda image: True, count):
-                note = image.truth.notes[0] if image.truth.notes else str(kind)
-                tiles.append((f"{kind}: {note}".replace("_", " "), shown(image)))
+    for label in (Label.LOOSE, Label.FIXED):
+        for family in ("pressfit", "pressfit_screws", "threaded", "expansion", "dual_mobility", "cemented"):
+
+            def wanted(image: SimulatedRadiograph, label: Label = label, family: str = family) -> bool:
+                cup = image.truth.hips[0].cup
+                return cup is not None and cup.label is label and cup.family == family
+
+            options = replace(_PLAIN, prevalence=float(label is Label.LOOSE))
+            tiles += [
+                (f"{family}, {label}".replace("_", " "), shown(image)) for image in first(seed, options, wanted, 1)
+            ]
     return tiles
 
 
@@ -103,8 +136,8 @@ def titled(images: Iterator[SimulatedRadiograph]) -> list[tuple[str, Image.Image
 
 def pages() -> dict[str, Callable[[], tuple[list[tuple[str, Image.Image]], int]]]:
     return {
-        "loose": lambda: (families(Label.LOOSE, TRAINING_FAMILIES, 701), 7),
-        "fixed": lambda: (families(Label.FIXED, TRAINING_FAMILIES, 702), 7),
+        "loose": lambda: (families(Label.LOOSE, TRAINING_FAMILIES, 701), 6),
+        "fixed": lambda: (families(Label.FIXED, TRAINING_FAMILIES, 702), 6),
         "shifted": lambda: (
             families(Label.LOOSE, SHIFTED_FAMILIES, 703) + families(Label.FIXED, SHIFTED_FAMILIES, 704),
             8,
@@ -123,6 +156,9 @@ def pages() -> dict[str, Callable[[], tuple[list[tuple[str, Image.Image]], int]]
         "pelvis": lambda: (titled(first(708, replace(_PLAIN, pelvis_share=1.0), lambda image: True, 6)), 6),
         "coarse": lambda: (titled(first(709, replace(_PLAIN, size_px=(160, 240)), lambda image: True, 7)), 7),
         "unsuitable": lambda: (unsuitable(710), 7),
+        "uncovered": lambda: (uncovered_designs(711), 7),
+        "cups": lambda: (cups(712), 6),
+        "mixture": lambda: (titled(first(713, SimulationOptions(), lambda image: True, 21)), 7),
     }
 
 
