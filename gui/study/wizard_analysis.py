@@ -73,7 +73,7 @@ class AnalysisPage(WizardPage):
         self.missing = self._box(
             "missing",
             [
-                (Missing.COUNT_AS_ERROR, "A missing call counts as an error; AUCs leave it out"),
+                (Missing.COUNT_AS_ERROR, "Count as an error: a wrong call, and the worst of all scores"),
                 (Missing.LEAVE_OUT, "Left out"),
             ],
         )
@@ -90,7 +90,7 @@ class AnalysisPage(WizardPage):
             [
                 (Multiplicity.NONE, "One primary endpoint; everything else is exploratory"),
                 (Multiplicity.FIXED_SEQUENCE, "Fixed sequence: each is tested only if the one before was significant"),
-                (Multiplicity.HOLM, "Holm's step-down correction over the primary endpoints"),
+                (Multiplicity.HOLM, "Holm's step-down correction over the primary and the secondary endpoints"),
             ],
         )
         self.secondary = {endpoint: self._secondary_box(endpoint, words) for endpoint, words in SECONDARY.items()}
@@ -110,7 +110,11 @@ class AnalysisPage(WizardPage):
             row.addWidget(box)
         row.addStretch(1)
         holder.setAccessibleName("Secondary endpoints")
-        form.add("Secondary endpoints", holder, "Tested for a difference between the arms, after the primary endpoint.")
+        form.add(
+            "Secondary endpoints",
+            holder,
+            "Tested for a difference; what such a result may claim follows from “Multiplicity”.",
+        )
         self.other_words = label("", "small")
         form.addRow("", self.other_words)
         self.column.addLayout(form)

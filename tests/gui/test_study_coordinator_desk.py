@@ -13,6 +13,8 @@ from study.example import FILE_NAME, FOLDER
 from tests.conftest import ROOT
 from tests.gui.shell_fakes import FakeJobs
 from tests.gui.study_desk import PATIENCE_MS
+from tests.unit.study.study_maker import PASSPHRASE, protocol
+from tests.unit.study.whole_study import whole_study
 
 # A function's own mark hides the one that conftest gives to all, so both complaints of the platform are named.
 offscreen = pytest.mark.qt_log_ignore("does not support (raise|propagateSizeHints)", extend=True)
@@ -61,6 +63,25 @@ def test_the_example_opens_as_a_copy_of_ones_own(qtbot, desk_of, tmp_path):
     qtbot.waitUntil(lambda: not desk._background.tasks, timeout=PATIENCE_MS)
     assert desk.windows == [window]
     assert (ROOT / "resources" / FOLDER / FILE_NAME).read_bytes() == before
+
+
+@offscreen
+def test_results_open_beside_the_coordinator_who_unsealed_them(qtbot, desk_of, tmp_path):
+    study = whole_study(tmp_path, protocol(), 2)  # closed and unsealed
+    assert study.file.with_name("study.head.json").is_file()
+    desk = desk_of()
+    desk.open_study(study.file)
+    (coordinator,) = desk.windows
+    qtbot.waitUntil(lambda: coordinator.overview is not None, timeout=PATIENCE_MS)
+    assert not coordinator.take_in_button.isEnabled()
+    coordinator.unseal_button.click()
+    results = desk.windows[-1]
+    assert isinstance(results, ResultsWindow)
+    qtbot.waitUntil(results.passphrase.isVisible, timeout=PATIENCE_MS)
+    qtbot.keyClicks(results.passphrase, PASSPHRASE)
+    qtbot.keyClick(results.passphrase, "\r")
+    qtbot.waitUntil(lambda: results.results is not None, timeout=PATIENCE_MS)
+    assert results.results.conclusion.startswith("Pre-registered, AUC")
 
 
 def test_a_missing_example_is_a_sentence(qtbot, desk_of, anchor, tmp_path):
