@@ -285,7 +285,7 @@ class _Batch:
             seconds=round(time.perf_counter() - start_s, 4),
             sha256=radiograph.sha256,
             seen_in_training=any(prediction.seen_in_training for prediction in predictions),
-            notices=radiograph.notices,
+            notices=(*radiograph.notices, *dict.fromkeys(one.notice for one in predictions if one.notice)),
         )
 
     def _assess(self, radiograph: Radiograph) -> list[Prediction]:

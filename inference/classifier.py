@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph
 from imaging.zones import zone_polygons
-from inference import regions, replay, saliency, suitability
+from inference import regions, replay, saliency, suitability, upright
 from inference.engine import InferenceEngine, open_engine
 from inference.model_bundle import ModelBundle, ModelCard
 from inference.prediction import Decision, Engine, Prediction, SaliencyMap, Suitability
@@ -62,7 +62,24 @@ class Classifier:
         return self.predict_many([(radiograph, region)])[0]
 
     def assess(self, radiograph: Radiograph, region: HipRegion | None = None) -> list[Prediction]:
-        """Every hip of the radiograph, or the one in `region`."""
+        """Every hip of the radiograph, or the one in `region`.
+
+        A picture without tags that the network refuses is tried inverted and turned; `notice` then says so.
+        """
+        predictions = self._assess_as_is(radiograph, region)
+        if any(map(_answered, predictions)) or not upright.may_be_altered(radiograph):
+            return predictions
+        if not any(prediction.suitability.scores for prediction in predictions):
+            return predictions  # refused before the network was asked: blank, too small
+        found: list[list[Prediction]] = []
+        for way in upright.WAYS:
+            place = region and upright.changed_region(region, radiograph.shape, way)
+            seen = self._assess_as_is(upright.changed(radiograph, way), place)
+            if any(map(_answered, seen)):
+                found.append([upright.as_given(prediction, radiograph.shape, way) for prediction in seen])
+        return max(found, key=_plainest, default=predictions)
+
+    def _assess_as_is(self, radiograph: Radiograph, region: HipRegion | None) -> list[Prediction]:
         chosen = [region] if region else self.propose_regions(radiograph)
         return self.predict_many([(radiograph, hip) for hip in chosen])
 
@@ -142,6 +159,15 @@ class Classifier:
                 for name, (x, y, confidence) in placed.items()
             },
         )
+
+
+def _answered(prediction: Prediction) -> bool:
+    return prediction.decision is not Decision.NOT_ASSESSABLE
+
+
+def _plainest(predictions: Sequence[Prediction]) -> float:
+    """How plainly the network saw what it should: the least of its scores, of the hip seen best."""
+    return max(min(one.suitability.scores.values(), default=0.0) for one in predictions if _answered(one))
 
 
 def calibrated(card: ModelCard, logits: FloatArray) -> dict[str, float]:

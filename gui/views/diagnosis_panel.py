@@ -256,7 +256,7 @@ class DiagnosisPanel(QWidget):
         self._answer.setAccessibleName(
             f"CNN: {look.word}" + ("" if score is None else f", {score:.0f} of 100 for loosening")
         )
-        notes = [prediction.reason] if prediction.reason else []
+        notes = [note for note in (prediction.reason, prediction.notice) if note]
         if prediction.seen_in_training:
             notes.append("The CNN learnt from this very radiograph: its answer here proves nothing.")
         self._reason.setText(" ".join(notes))

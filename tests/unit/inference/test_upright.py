@@ -1,0 +1,113 @@
+"""Pictures that arrive inverted or turned: seen all the same, in the picture's own pixels, and said so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.geometry import HipRegion
+from imaging.radiograph import Radiograph, Window
+from imaging.reader import read_radiograph
+from inference import upright
+from inference.classifier import Classifier
+from inference.model_bundle import find_bundles, load_bundle
+from inference.prediction import Decision, Prediction
+from tests.unit.inference import bundles
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier(load_bundle(find_bundles(ROOT / "resources" / "models")[-1]), "cpu", cpu_threads=1)
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """A loose cemented hip, as an export to a small 8-bit picture would hold it; taller than wide."""
+    pixels = read_radiograph(ROOT / "resources" / "samples" / "loose-cemented.dcm").pixels[::2, ::2]
+    assert pixels.shape[0] != pixels.shape[1]
+    return np.round((pixels - pixels.min()) * np.float32(255 / np.ptp(pixels)))
+
+
+def assess(classifier: Classifier, pixels: np.ndarray, region: HipRegion | None = None, **fields: object) -> Prediction:
+    radiograph = bundles.radiograph(pixels, windows=(Window(127.5, 255.0),), **fields)
+    (prediction,) = classifier.assess(radiograph, region)
+    return prediction
+
+
+def strongest(prediction: Prediction) -> tuple[float, float]:
+    """(x, y) in image pixels of the map's strongest cell."""
+    saliency = prediction.saliency
+    row, col = np.unravel_index(saliency.values.argmax(), saliency.values.shape)
+    square, cells = saliency.region, saliency.values.shape[0]
+    return square.x + (col + 0.5) * square.width / cells, square.y + (row + 0.5) * square.height / cells
+
+
+def test_an_inverted_picture_is_seen_and_says_so(classifier: Classifier, picture: np.ndarray) -> None:
+    as_it_is = assess(classifier, picture)
+    assert as_it_is.decision is Decision.LOOSE
+    assert as_it_is.notice == ""
+    inverted = assess(classifier, 255 - picture)
+    assert inverted.probability == pytest.approx(as_it_is.probability, abs=1e-3)
+    assert "swapped" in inverted.notice
+    assert inverted.landmarks["stem_tip"] == pytest.approx(as_it_is.landmarks["stem_tip"], abs=0.1)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_picture_is_seen_in_its_own_pixels(classifier: Classifier, picture: np.ndarray, turns: int) -> None:
+    as_it_is = assess(classifier, picture)
+    turned = assess(classifier, np.rot90(picture, turns))
+    assert turned.probability == pytest.approx(as_it_is.probability, abs=1e-3)
+    assert "turned upright" in turned.notice
+    # The tip and the map's strongest cell, marked in the picture and turned with it.
+    for before, after in (
+        (as_it_is.landmarks["stem_tip"][:2], turned.landmarks["stem_tip"][:2]),
+        (strongest(as_it_is), strongest(turned)),
+    ):
+        marked = np.zeros(picture.shape, bool)
+        marked[int(before[1]), int(before[0])] = True
+        row, col = np.argwhere(np.rot90(marked, turns))[0]
+        assert after == pytest.approx((col + 0.5, row + 0.5), abs=1.0)
+
+
+def test_a_region_that_a_person_set_stays_where_it_is(classifier: Classifier, picture: np.ndarray) -> None:
+    turned = np.rot90(picture)
+    found = assess(classifier, turned).region
+    by_hand = HipRegion(*found.box)
+    prediction = assess(classifier, turned, by_hand)
+    assert prediction.decision is Decision.LOOSE
+    assert prediction.region.box == pytest.approx(by_hand.box, abs=1e-6)
+    assert not prediction.region.proposed
+
+
+def test_a_file_with_tags_is_taken_at_its_word(classifier: Classifier, picture: np.ndarray) -> None:
+    assert assess(classifier, 255 - picture, modality="DX").decision is Decision.NOT_ASSESSABLE
+
+
+def test_what_shows_no_hip_any_way_round_keeps_its_first_reason(classifier: Classifier) -> None:
+    pixels = np.random.default_rng(3).uniform(0, 255, (300, 200)).astype(np.float32)
+    prediction = assess(classifier, pixels)
+    assert prediction.decision is Decision.NOT_ASSESSABLE
+    assert prediction.reason
+    assert prediction.notice == ""
+    assert (prediction.region.width, prediction.region.height) == (300, 300)
+
+
+@given(
+    st.sampled_from(upright.WAYS),
+    st.tuples(st.integers(2, 40), st.integers(2, 40)),
+    st.tuples(st.floats(-5, 40), st.floats(-5, 40), st.floats(0.5, 30), st.floats(0.5, 30)),
+)
+def test_a_region_goes_there_and_back(
+    way: upright.Way, shape: tuple[int, int], box: tuple[float, float, float, float]
+) -> None:
+    pixels = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    radiograph: Radiograph = bundles.radiograph(pixels)
+    there = upright.changed_region(HipRegion(*box), shape, way)
+    back = upright.changed_region(there, upright.changed(radiograph, way).shape, upright.Way(-way.turns, False, ""))
+    assert back.box == pytest.approx(box, abs=1e-6)
