@@ -32,7 +32,7 @@ _WORDS: dict[object, str] = {
     Method.OBUCHOWSKI_ROCKETTE: "Obuchowski-Rockette with Hillis' degrees of freedom",
     Method.U_STATISTICS: "U-statistics",
     Method.ONE_AGAINST_MANY: "one network against many readers",
-    Missing.COUNT_AS_ERROR: "a missing call counts as an error; AUCs leave it out",
+    Missing.COUNT_AS_ERROR: "a missing reading counts as an error, and as the worst score for its case",
     Missing.LEAVE_OUT: "left out",
     Indeterminate.COUNT_AS_ERROR: "counts as an error",
     Indeterminate.LEAVE_OUT: "left out",
