@@ -31,6 +31,7 @@ def main() -> int:
     from gui.preferences import Preferences
     from gui.program import Places, Program, make_application
     from gui.samples import find_samples
+    from gui.study.results_window import ResultsWindow
     from study.model import AnnotationKind, Call, ReadingMode, ZoneFinding
 
     PICTURES.mkdir(exist_ok=True)
@@ -117,6 +118,28 @@ def main() -> int:
             program.show_dialog(name)
             wait(1500)
             save(program.dialog(name), name)
+
+        program.desk.new_study()
+        wizard = program.desk.windows[-1]
+        wizard.resize(1100, 800)
+        wait(1000)
+        save(wizard, "study-wizard")
+        wizard.close()
+        wait(300)
+
+        program.desk.open_example()
+        until(lambda: any(isinstance(shown, ResultsWindow) for shown in program.desk.windows))
+        results = next(shown for shown in program.desk.windows if isinstance(shown, ResultsWindow))
+        results.resize(1300, 860)
+        until(results.open_button.isVisible)
+        results.open_button.click()
+        until(lambda: results.results is not None)
+        wait(1500)
+        save(results, "study-results")
+        rows = range(results.index.count())
+        results.index.setCurrentRow(next(row for row in rows if "ROC" in results.index.item(row).text()))
+        wait(500)
+        save(results, "study-roc")
 
         program.close()
     return 0
