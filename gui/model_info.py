@@ -43,7 +43,7 @@ def tested_text(card: ModelCard) -> str:
     if result.indeterminate is not None:
         text = f"where it decided, {text}; {100 * result.indeterminate.value:.0f} % indeterminate"
     if result.auc is not None:
-        text += f"; AUC {_figure(result.auc)}"
+        text += f"; AUC {_figure(result.auc, 3)}"  # with two digits .996 would read as perfect
     return f"Tested on {result.n:,} {where}: {text}."
 
 
@@ -87,6 +87,6 @@ def predictive_values(card: ModelCard, prevalence: float) -> tuple[float, float]
     return loose_called / (loose_called + fixed_called), fixed_cleared / (fixed_cleared + loose_cleared)
 
 
-def _figure(metric: Metric) -> str:
-    interval = f" ({metric.ci[0]:.2f}–{metric.ci[1]:.2f})" if metric.ci is not None else ""
-    return f"{metric.value:.2f}{interval}"
+def _figure(metric: Metric, digits: int = 2) -> str:
+    interval = f" ({metric.ci[0]:.{digits}f}–{metric.ci[1]:.{digits}f})" if metric.ci is not None else ""
+    return f"{metric.value:.{digits}f}{interval}"

@@ -12,6 +12,7 @@ from gui import theme
 from gui.cases import CaseState, DiagnosisState
 from gui.program import Program
 from gui.views.diagnosis_panel import HIDDEN_TEXT, hip_name
+from gui.words import score_words
 
 SIZE = (1440, 900)
 POLL_MS = 50
@@ -99,7 +100,7 @@ class Screenshot(QObject):
                 lines.append(f"{where}: {failure}")
                 continue
             word = theme.outcome(prediction.decision).word.lower()
-            score = "" if prediction.score is None else f", {prediction.score:.0f} of 100 for loosening"
+            score = "" if prediction.score is None else f", {score_words(prediction.score)} of 100 for loosening"
             reason = f" ({prediction.reason})" if prediction.reason else ""
             lines.append(f"{where}: {word}{score}{reason}")
         if lines and self._program.card is not None:

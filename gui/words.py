@@ -10,3 +10,12 @@ MODE_WORDS = {
     ReadingMode.REVISED: "revised, the CNN in view",
     ReadingMode.ALGORITHM: "the CNN's own",
 }
+
+
+def score_words(score: float) -> str:
+    """A score of 0-100 as whole points. What is rounded never claims the certainty of 0 or 100."""
+    if 0 < score < 0.5:
+        return "<1"
+    if 99.5 <= score < 100:
+        return ">99"
+    return f"{score:.0f}"

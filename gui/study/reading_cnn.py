@@ -10,6 +10,7 @@ from gui import icons, theme
 from gui.study.reading_pages import press_with_return
 from gui.study.reading_words import TRAINING
 from gui.views.score_bar import Scale, ScoreBar
+from gui.words import score_words
 from inference.prediction import Prediction
 from study.model import Reading
 
@@ -63,7 +64,7 @@ class CnnCard(QFrame):
         grid.addWidget(word, 1, 1)
         score = prediction.score
         if score is not None:
-            number = QLabel(f"{score:.0f}")
+            number = QLabel(score_words(score))
             number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             number.setStyleSheet(f"color: {look.color}; font-size: {1.9 * points:.1f}pt; font-weight: 600;")
             number.setToolTip("of 100 for loosening")
@@ -75,10 +76,12 @@ class CnnCard(QFrame):
             grid.addWidget(QLabel(prediction.reason, wordWrap=True), 3, 0, 1, 3)
         if own is not None:
             yours = theme.outcome(own.call)
-            said = yours.word + ("" if own.score is None else f" {own.score:.0f}")
+            said = yours.word + ("" if own.score is None else f" {score_words(own.score)}")
             line = QLabel(f"Your first answer: <b style='color:{yours.color}'>{said}</b>")
             grid.addWidget(line, 4, 0, 1, 3)
         training = QLabel(TRAINING, wordWrap=True)
         training.setProperty("role", "small")
         grid.addWidget(training, 5, 0, 1, 3)
-        self.setAccessibleName(f"CNN: {look.word}" + ("" if score is None else f", {score:.0f} of 100 for loosening"))
+        self.setAccessibleName(
+            f"CNN: {look.word}" + ("" if score is None else f", {score_words(score)} of 100 for loosening")
+        )

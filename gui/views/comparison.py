@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from gui import icons, theme
-from gui.words import MODE_WORDS
+from gui.words import MODE_WORDS, score_words
 from imaging.zones import CUP_ZONES
 from inference.prediction import Decision
 from study.model import Call, ReaderKind, Reading, ZoneFinding
@@ -144,7 +144,7 @@ class ComparisonView(QFrame):
 
 
 def _score(score: float | None) -> str:
-    return "–" if score is None else f"{score:.0f} of 100"
+    return "–" if score is None else f"{score_words(score)} of 100"
 
 
 def _model(reading: Reading) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -25,6 +27,7 @@ from gui.cases import DiagnosisState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
 from gui.views.score_bar import Scale, ScoreBar
+from gui.words import score_words
 from imaging.radiograph import Side
 from inference.model_bundle import ModelCard
 from inference.prediction import Decision, Engine, Prediction
@@ -251,10 +254,10 @@ class DiagnosisPanel(QWidget):
         score = prediction.score
         for widget in (self._score, self._score_unit, self._bar, self._tested):
             widget.setVisible(score is not None)
-        self._score.setText("" if score is None else f"{score:.0f}")
+        self._score.setText("" if score is None else score_words(score))
         self._score.setStyleSheet(f"color: {look.color}; font-size: {self._pt(2.1)}pt; font-weight: 600;")
         self._answer.setAccessibleName(
-            f"CNN: {look.word}" + ("" if score is None else f", {score:.0f} of 100 for loosening")
+            f"CNN: {look.word}" + ("" if score is None else f", {score_words(score)} of 100 for loosening")
         )
         notes = [note for note in (prediction.reason, prediction.notice) if note]
         if prediction.seen_in_training:
@@ -282,7 +285,7 @@ class DiagnosisPanel(QWidget):
 
     def _refresh_components(self, prediction: Prediction) -> None:
         parts = [
-            f"<span style='color:{theme.colors().muted}'>{name}</span>&nbsp;<b>{100 * probability:.0f}</b>"
+            f"<span style='color:{theme.colors().muted}'>{name}</span>&nbsp;<b>{escape(score_words(100 * probability))}</b>"
             for name, probability in (("Stem", prediction.stem_probability), ("Cup", prediction.cup_probability))
             if probability is not None
         ]
@@ -406,7 +409,7 @@ def hip_name(side: Side, index: int) -> str:
 
 
 def _score_text(score: float | None) -> str:
-    return "" if score is None else f" {score:.0f}"
+    return "" if score is None else f" {score_words(score)}"
 
 
 def _wrapped(role: str = "") -> QLabel:

@@ -49,7 +49,7 @@ from gui import icons, theme
 from gui.errors import show_error
 from gui.file_dialogs import choose_file, choose_folder, choose_new_file
 from gui.views.comparison import ComparisonView, outcome_of
-from gui.words import MODE_WORDS
+from gui.words import MODE_WORDS, score_words
 from study.model import Call, CaseKey, ReadingMode
 from study.record import (
     Agreement,
@@ -244,9 +244,9 @@ class RecordModel(QAbstractTableModel):
             case self.CALL:
                 return outcome_of(reading).word
             case self.SCORE:
-                return "–" if reading.score is None else f"{reading.score:.0f}"
+                return "–" if reading.score is None else score_words(reading.score)
             case self.CNN_SCORE:
-                return "–" if row.cnn_score < 0 else f"{row.cnn_score:.0f}"
+                return "–" if row.cnn_score < 0 else score_words(row.cnn_score)
             case self.AGREEMENT:
                 return AGREEMENT_WORDS[row.agreement]
             case self.MODE:

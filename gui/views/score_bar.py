@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from gui import theme
+from gui.words import score_words
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class ScoreBar(QWidget):
         self._scale, self._cnn, self._cnn_color, self._reader = scale, cnn, cnn_color, reader
         parts = []
         if cnn is not None:
-            parts.append(f"CNN {cnn:.0f}")
+            parts.append(f"CNN {score_words(cnn)}")
         if reader is not None:
-            parts.append(f"reader {reader:.0f}")
+            parts.append(f"reader {score_words(reader)}")
         if scale.operating_point is not None:
             parts.append(f"called loose from {scale.operating_point:.0f}")
         self.setAccessibleName("Score for loosening, 0 to 100: " + ", ".join(parts))

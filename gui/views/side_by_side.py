@@ -15,6 +15,7 @@ from gui.reading import ReadingController
 from gui.tools import Tool
 from gui.views.diagnosis_panel import HIDDEN_TEXT, hip_name
 from gui.views.radiograph_view import RadiographView
+from gui.words import score_words
 from imaging.geometry import HipRegion
 from imaging.radiograph import SpacingSource, Window
 
@@ -44,7 +45,7 @@ class PaneHeader(QFrame):
         size = round(1.3 * self.fontMetrics().height())
         self._icon.setPixmap(icons.pixmap(look.icon, size, look.color, self.devicePixelRatio()))
         self._icon.setVisible(True)
-        number = "" if score is None else f" {score:.0f}"
+        number = "" if score is None else f" {score_words(score)}"
         self._text.setStyleSheet(f"color: {look.color}; font-weight: 600;")
         self._text.setText(f"{look.word}{number}{note}")
         self.setAccessibleName(f"{self._title}: {self._text.text()}")

@@ -193,7 +193,7 @@ METRICS = (
 def test_the_card_in_words_says_what_was_tested_on_what():
     assert model_info.tested_text(card(metrics=METRICS)) == (
         "Tested on 110 simulated hips that it had not seen: where it decided, sensitivity 0.90 (0.74–0.97), "
-        "specificity 0.95 (0.83–0.99); 36 % indeterminate; AUC 0.94 (0.90–0.98)."
+        "specificity 0.95 (0.83–0.99); 36 % indeterminate; AUC 0.940 (0.900–0.980)."
     )
     assert model_info.tested_text(card(metrics=METRICS[:3])) == (
         "Tested on 40 simulated hips of its own calibration cohort: sensitivity 0.99, specificity 0.99."
