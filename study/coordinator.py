@@ -333,6 +333,7 @@ class Coordinator:
             Meaning.CLOSED,
         )
         self._append(state.registered.coordinator.id, Closed(signature))
+        self._store.export_heads()  # at once: from here on a cut-off end must show, whatever becomes of this program
 
     def unseal(self, passphrase: str) -> StudyScores:
         """Open the truth, once nothing can be read any more, and make the tables. Raises CoordinatorError, SealError."""

@@ -248,6 +248,10 @@ class StudyStore:
 
         return self._submit(lambda: self._query(tables.all_heads)).result()
 
+    def export_heads(self) -> None:
+        """Note the ends of all chains beside the record now, on the disk, as `close` does. Waits; see `warnings`."""
+        self._submit(lambda: self._write_heads(durable=True)).result()
+
     def device(self) -> str:
         """The random id of this machine in the record. Waits."""
         self.open().result()

@@ -253,8 +253,8 @@ class CoordinatorWindow(QWidget):
         allow(self.deviate_button, not_open)
         allow(self.verify_button, not_open)
         allow(self.refresh_button, not_open)
-        came = held is not None and any(line.came_back for line in held.readers)
-        allow(self.close_button, closed or ("" if came else "No answers have come back yet."))
+        enrolled = held is not None and bool(held.readers)
+        allow(self.close_button, closed or ("" if enrolled else "No reader is enrolled yet."))
         sealed = (
             "" if held is not None and held.closed_utc else "The truth stays sealed until the reading phase is closed."
         )

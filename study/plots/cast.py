@@ -53,8 +53,11 @@ def counted(values: Sequence[int]) -> str:
 
 
 def case_counts(analysis: Analysis) -> str:
-    """n in words, as every caption begins."""
-    people = len({r.reader for r in of_people(analysis)})
+    """n in words, as every caption begins. People may have fewer cases than the CNN: shams count for it alone."""
+    results = of_people(analysis)
+    people = len({result.reader for result in results})
     readers = f"{people} reader" + ("" if people == 1 else "s")
+    if results and any(result.cases != analysis.cases for result in results):
+        readers += f" ({counted([result.cases for result in results])} cases each)"
     cnn = f" and {analysis.algorithm}" if analysis.algorithm else ""
     return f"n = {analysis.cases} cases ({analysis.loose} loose, {analysis.not_loose} not loose), {readers}{cnn}."

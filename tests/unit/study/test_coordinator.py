@@ -18,7 +18,7 @@ from study.protocol import protocol_sha256
 from study.report.contents import departures
 from study.returned import ReturnError, read_return, write_return
 from study.session import AIDED, UNAIDED
-from study.store import StoreError
+from study.store import StoreError, read_heads
 from study.study_check import check_study
 from study.study_events import AccountReset
 from study.truth import SealError
@@ -111,6 +111,14 @@ def test_readers_of_sham_cases_saw_the_flipped_output(study):
         assert wrong == (case_id in scores.sham_cases)
     assert any("R2" in deviation.what for _, deviation in coordinator.state().deviations)
     assert any("1 enrolled reader" in note for note in scores.table.notes)
+
+
+def test_the_end_of_the_record_is_exported_as_the_phase_closes(study):
+    coordinator, machine, draft, folder = study
+    coordinator.take_in(read_and_return(folder, "R1", perfect(draft)))
+    coordinator.close(PASSPHRASE, "R2 fell ill")
+    # Before the store is closed: a program killed now leaves a head that names the last event.
+    assert machine.store.head() in read_heads(machine.store.head_file)
 
 
 def test_the_truth_stays_sealed_until_the_end(study):

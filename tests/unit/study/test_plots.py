@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from study.analysis import analyse
 from study.example import simulated_scores
 from study.plots import DARK, LIGHT, agreement_plot, all_plots, cast, export_plots, pair_agreements, plots, roc_plot
+from study.plots.cast import case_counts
 from study.plots.drawing import WIDTH, apart, contrasting, fitted, text_width, wrapped
 from study.plots.roc import _mean
 from study.scores import ScoreTable
@@ -286,3 +287,19 @@ def test_a_reader_with_calls_but_no_scores_is_still_marked():
     table, analysis = scores([row | {"score": None} for row in rows()])
     assert not roc_plot(analysis).svg
     assert "sensitivity-specificity" in check(table, analysis)
+
+
+def test_captions_say_how_many_cases_people_read():
+    """Shams count for the CNN alone: its 12 cases are not the readers' 10."""
+    rng = np.random.default_rng(4)
+    rows = [(reader, mode, case) for reader in ("A", "B") for mode in ("unaided", "aided") for case in range(10)]
+    rows += [("cnn", "algorithm", case) for case in range(12)]
+    table = ScoreTable(
+        reader=np.array([row[0] for row in rows]),
+        mode=np.array([row[1] for row in rows]),
+        case=np.array([f"c{row[2]}" for row in rows]),
+        truth=np.array([row[2] % 2 for row in rows]),
+        score=rng.uniform(0, 100, len(rows)),
+    )
+    analysis = analyse(table, "cnn")
+    assert case_counts(analysis) == "n = 12 cases (6 loose, 6 not loose), 2 readers (10 cases each) and cnn."
