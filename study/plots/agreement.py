@@ -73,20 +73,21 @@ def _pair(
 
 def agreement_plot(table: ScoreTable, who: Cast) -> Plot:
     """The first mode below the diagonal, the second above it."""
-    pairs = pair_agreements(table, who)
+    shown = who.modes[:2]
+    pairs = [pair for pair in pair_agreements(table, who) if pair.mode in shown]
     if not pairs:
         if table.call is None:
             why = "The data hold scores but no binary calls."
         elif len(who.people) + (who.algorithm is not None) < 2:
             why = "It takes two readers, or a reader and an algorithm."
         else:
-            why = "No two of them called the same case in the same mode."
+            why = f"No two of them called the same case in {' or '.join(shown)}."
         return Plot(NAME, TITLE, "", f"Agreement cannot be shown. {why}")
     everybody = [*who.people, *([who.algorithm] if who.algorithm else [])]
     side = min(56.0, _SIZE / len(everybody))
     left, top = PAD + _LABELS, 42.0
     drawing = Drawing(who.look, top + side * len(everybody) + 12)
-    low, high = who.modes[0], who.modes[1] if len(who.modes) > 1 else ""
+    low, high = shown[0], shown[1] if len(shown) > 1 else ""
     place = {name: n for n, name in enumerate(everybody)}
     for n, name in enumerate(everybody):
         middle = top + (n + 0.5) * side
@@ -98,17 +99,13 @@ def agreement_plot(table: ScoreTable, who: Cast) -> Plot:
                 drawing.star(x, y, 8)
         drawing.text(chip_x - 14, middle + 4, fitted(name, _LABELS - 30), "end")
         drawing.box(left + n * side, top + n * side, side, side, who.look.line)
-    ranges = []
     for pair in pairs:
-        if pair.mode not in (low, high):
-            continue
         one, two = sorted((place[pair.first], place[pair.second]))
         row, column = (two, one) if pair.mode == low else (one, two)
         _cell(drawing, left + column * side, top + row * side, side, pair)
-        ranges.append(pair.cases)
     _key(drawing, left + side * len(everybody) + 34, top, low, high)
     caption = (
-        f"Cohen's kappa of binary calls, n = {counted(ranges)} cases called by both"
+        f"Cohen's kappa of binary calls, n = {counted([pair.cases for pair in pairs])} cases called by both"
         + (" (small numbers: n)." if side > 34 else ".")
         + f" Below the diagonal {low}"
         + (f", above it {high}." if high else ".")

@@ -303,3 +303,19 @@ def test_captions_say_how_many_cases_people_read():
     )
     analysis = analyse(table, "cnn")
     assert case_counts(analysis) == "n = 12 cases (6 loose, 6 not loose), 2 readers (10 cases each) and cnn."
+
+
+def test_agreement_in_a_third_mode_alone_gets_a_sentence():
+    """Only the first two modes are drawn; two readers who met in the third alone left an empty matrix."""
+    rows = [("A", "m0", "c1"), ("B", "m1", "c1"), ("A", "m2", "c1"), ("B", "m2", "c1")]
+    table = ScoreTable(
+        reader=[row[0] for row in rows],
+        mode=[row[1] for row in rows],
+        case=[row[2] for row in rows],
+        truth=np.zeros(4, np.int8),
+        score=np.array([10.0, 20.0, 30.0, 40.0]),
+        call=np.zeros(4, np.int8),
+    )
+    plot = agreement_plot(table, cast(analyse(table)))
+    assert plot.svg == ""
+    assert "m0 or m1" in plot.caption
