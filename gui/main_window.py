@@ -45,6 +45,7 @@ from gui.file_dialogs import choose_folder, choose_new_file, forget_history
 from gui.jobs import Job, Jobs
 from gui.library import CaseLibrary
 from gui.overlay import OverlayMode, OverlayState
+from gui.picture_handlers import picture_handlers
 from gui.preferences import Preferences
 from gui.reading import ReadingController
 from gui.samples import Sample
@@ -315,68 +316,33 @@ class MainWindow(QMainWindow):
 
     def handlers(self) -> dict[str, Callable[..., object]]:
         """What each action does, by id; those of the form and the canvas do it themselves."""
-        main, panes, controller, library, marks = (
-            self.panes.main,
-            self.panes,
-            self._controller,
-            self._library,
-            self._marks,
-        )
-        overlay = self._overlay
-        handlers: dict[str, Callable[..., object]] = {
+        panes, controller, library = self.panes, self._controller, self._library
+        handlers = picture_handlers(self, panes, self._marks, self._overlay, self._undo_stack, Tool)
+        handlers |= {
             "open_files": self.ask_files,
             "open_folder": self.ask_folder,
             "save_picture": self._ask_picture,
             "close_cases": library.clear,
             "quit": self.close,
-            "undo": self._undo_stack.undo,
-            "redo": self._undo_stack.redo,
-            "cut": marks.cut,
-            "copy": marks.copy,
-            "paste": marks.paste,
-            "duplicate": marks.duplicate,
-            "delete": marks.delete_selected,
-            "select_all": marks.select_all,
-            "fit": main.fit,
-            "one_to_one": main.one_to_one,
-            "zoom_in": lambda: main.zoom_by(1.25),
-            "zoom_out": lambda: main.zoom_by(0.8),
             "auto_window": self._auto_window,
-            "invert": main.set_inverted,
-            "rotate_right": lambda: main.rotate_by(90),
-            "rotate_left": lambda: main.rotate_by(-90),
-            "flip": main.flip_horizontal,
-            "reset_view": main.reset_view,
-            "side_by_side": panes.set_side_by_side,
-            "show_marks": panes.set_show_marks,
             "show_regions": panes.set_show_regions,
             "show_cases": self.case_list.setVisible,
-            "full_screen": lambda on: self.showFullScreen() if on else self.showNormal(),
             "next_case": lambda: library.step(1),
             "previous_case": lambda: library.step(-1),
             "next_case_arrow": lambda: library.step(1),
             "previous_case_arrow": lambda: library.step(-1),
             "next_unread": self._open_next_unread,
             "other_hip": lambda: controller.select_hip((controller.current + 1) % max(len(controller.hips), 1)),
-            "to_image": main.setFocus,
             "to_form": self.form.start,
             "submit_next": self._submit_and_next,
             "correct": controller.begin_revision,
             "answer_first": lambda on: controller.set_mode(ReadingMode.ANSWER_FIRST if on else ReadingMode.ASSIST),
-            "overlay": overlay.set_visible,
-            "contour": overlay.set_contour,
-            "opacity_up": lambda: overlay.step_opacity(1),
-            "opacity_down": lambda: overlay.step_opacity(-1),
-            "threshold_up": lambda: overlay.set_threshold(overlay.threshold + 0.05),
-            "threshold_down": lambda: overlay.set_threshold(overlay.threshold - 0.05),
             "rerun": controller.rerun,
         }
         for name in ("record", "settings", "shortcuts", "about", "logs", "model_card"):
             handlers[name] = lambda name=name: self.dialog_asked.emit(name)
         for name in STUDY_ACTIONS:
             handlers[name] = lambda name=name: self.study_asked.emit(name, None)
-        for tool in Tool:
-            handlers[f"tool_{tool.value}"] = lambda on, tool=tool: panes.set_tool(tool) if on else None
         return handlers
 
     # -- opening ----------------------------------------------------------------------------------

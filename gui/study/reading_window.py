@@ -25,6 +25,7 @@ from gui.annotations import AnnotationModel
 from gui.file_dialogs import choose_new_file
 from gui.jobs import Jobs
 from gui.overlay import OverlayMode, OverlayState
+from gui.picture_handlers import picture_handlers
 from gui.preferences import Preferences
 from gui.study.background import Background, Steps, Task
 from gui.study.reading_actions import StudyActions, study_tools
@@ -379,51 +380,23 @@ class StudyReadingWindow(QMainWindow):
         overlay: OverlayState,
         undo_stack: QUndoStack,
     ) -> dict[str, Callable[..., object]]:
-        main, panes, form = room.panes.main, room.panes, room.form
-        handlers: dict[str, Callable[..., object]] = {
+        panes, form = room.panes, room.form
+        handlers = picture_handlers(self, panes, marks, overlay, undo_stack, study_tools(controller.package.protocol))
+        handlers |= {
             "study_pause": lambda: controller.resume() if controller.paused else controller.pause(),
             "study_reveal": controller.reveal,
             "study_intro": controller.show_intro,
             "study_return": self.ask_return,
             "study_close": self.close,
-            "undo": undo_stack.undo,
-            "redo": undo_stack.redo,
-            "cut": marks.cut,
-            "copy": marks.copy,
-            "paste": marks.paste,
-            "duplicate": marks.duplicate,
-            "delete": marks.delete_selected,
-            "select_all": marks.select_all,
-            "fit": main.fit,
-            "one_to_one": main.one_to_one,
-            "zoom_in": lambda: main.zoom_by(1.25),
-            "zoom_out": lambda: main.zoom_by(0.8),
             "auto_window": self._auto_window,
-            "invert": main.set_inverted,
-            "rotate_right": lambda: main.rotate_by(90),
-            "rotate_left": lambda: main.rotate_by(-90),
-            "flip": main.flip_horizontal,
-            "reset_view": main.reset_view,
-            "side_by_side": panes.set_side_by_side,
-            "show_marks": panes.set_show_marks,
             "show_cases": room.worklist.setVisible,
-            "full_screen": lambda on: self.showFullScreen() if on else self.showNormal(),
             "next_case": lambda: controller.step(1),
             "previous_case": lambda: controller.step(-1),
             "correct": controller.begin_correction,
-            "to_image": main.setFocus,
             "to_form": form.start,
-            "overlay": overlay.set_visible,
-            "contour": overlay.set_contour,
-            "opacity_up": lambda: overlay.step_opacity(1),
-            "opacity_down": lambda: overlay.step_opacity(-1),
-            "threshold_up": lambda: overlay.set_threshold(overlay.threshold + 0.05),
-            "threshold_down": lambda: overlay.set_threshold(overlay.threshold - 0.05),
             "shortcuts": self._show_shortcuts,
         }
         handlers |= {action.objectName(): action.trigger for action in form.actions()}
-        for tool in study_tools(controller.package.protocol):
-            handlers[f"tool_{tool.value}"] = lambda on, tool=tool: panes.set_tool(tool) if on else None
         return handlers
 
     def _auto_window(self) -> None:
