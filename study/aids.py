@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from imaging.geometry import HipRegion
 from study.cases import Box
 from study.design import choose_shams, flipped_score
 from study.model import Call
@@ -60,6 +61,66 @@ class Aid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
     map: AidMap | None = None
     salt: str = ""  # makes its commitment tell nothing
+
+
+class OutputMap(Protocol):
+    """The map of a CNN's output: inference.prediction.SaliencyMap has it all, which this package must not see."""
+
+    @property
+    def values(self) -> npt.NDArray[np.float32]: ...
+
+    @property
+    def region(self) -> HipRegion: ...
+
+    @property
+    def levels(self) -> tuple[float, float]: ...
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def is_empty(self) -> bool: ...
+
+
+class Output(Protocol):
+    """What a CNN said about one hip, as inference.prediction.Prediction holds it."""
+
+    @property
+    def decision(self) -> str: ...
+
+    @property
+    def score(self) -> float | None: ...
+
+    @property
+    def region(self) -> HipRegion: ...
+
+    @property
+    def model_id(self) -> str: ...
+
+    @property
+    def model_sha256(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def saliency(self) -> OutputMap | None: ...
+
+
+def as_aid(output: Output, case_id: str = "") -> Aid:
+    """The CNN's own answer as a study keeps it; a map that shows nothing is none."""
+    held = output.saliency
+    saliency = AidMap.of(held.values, held.region.box, held.levels, held.method) if held and not held.is_empty else None
+    return Aid(
+        case_id,
+        str(output.decision),
+        output.score,
+        output.region.box,
+        output.model_id,
+        output.model_sha256,
+        output.reason,
+        saliency,
+    )
 
 
 class Aids(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,7 +25,7 @@ from inference.classifier import Classifier
 from inference.model_bundle import choose_bundle, load_bundle
 from inference.prediction import Prediction
 from study import example
-from study.aids import Aid, AidMap
+from study.aids import as_aid
 from study.cases import Candidate, StudyCase, read_case_csv, source_sha256
 from study.coordinator import Coordinator, draft_study, new_study_id
 from study.model import Annotation, AnnotationKind, Call, CaseKey, Reader, Reading, ReadingMode, ViewingRecord
@@ -174,21 +174,6 @@ def write_small(image: SimulatedRadiograph, path: Path) -> None:
     raise ValueError(f"{path.name} cannot be made small enough.")
 
 
-def as_aid(case_id: str, prediction: Prediction) -> Aid:
-    held = prediction.saliency
-    saliency = AidMap.of(held.values, held.region.box, held.levels, held.method) if held and not held.is_empty else None
-    return Aid(
-        case_id,
-        prediction.decision.value,
-        prediction.score,
-        prediction.region.box,
-        prediction.model_id,
-        prediction.model_sha256,
-        prediction.reason,
-        saliency,
-    )
-
-
 # --- the study
 
 
@@ -224,7 +209,7 @@ def conduct(
         coordinator = Coordinator(store, "example")
         draft = draft_study(protocol, candidates, training_hashes)
         row_of = {case_id: case.row for case_id, case in draft.named.items()}
-        answers = [as_aid(case_id, hips[row - 1].prediction) for case_id, row in row_of.items()]
+        answers = [as_aid(hips[row - 1].prediction, case_id) for case_id, row in row_of.items()]
         coordinator.register(draft, example.PASSPHRASE, answers, threshold)
 
         def read(case: StudyCase) -> Radiograph:

@@ -16,7 +16,7 @@ from imaging.radiograph import Radiograph, Side
 from inference.model_bundle import BundleError, find_bundles, load_bundle
 from inference.prediction import InferenceError, Prediction
 from inference.worker import EngineDescription
-from study.aids import Aid, AidMap
+from study.aids import Aid, as_aid
 from study.cases import Candidate
 
 
@@ -47,23 +47,6 @@ def choose(candidate: Candidate, predictions: Sequence[Prediction]) -> Predictio
     if candidate.side in (Side.LEFT, Side.RIGHT) and len(own) == 1:
         return own[0]
     raise InferenceError("This image shows two hips. Give the side of the one that is meant.")
-
-
-def as_aid(prediction: Prediction, case_id: str = "") -> Aid:
-    saliency = None
-    if prediction.saliency is not None and not prediction.saliency.is_empty:
-        held = prediction.saliency
-        saliency = AidMap.of(held.values, held.region.box, held.levels, held.method)
-    return Aid(
-        case_id,
-        prediction.decision.value,
-        prediction.score,
-        prediction.region.box,
-        prediction.model_id,
-        prediction.model_sha256,
-        prediction.reason,
-        saliency,
-    )
 
 
 class CnnAnswers(QObject):
