@@ -81,7 +81,7 @@ def main() -> int:
         until(lambda: window.welcome.thumbnails_loaded and program.engine is not None)
         save(window, "welcome")
 
-        window.open_samples(samples.index("loose-cemented"))
+        window.opening.open_samples(samples.index("loose-cemented"))
         open_sample("loose-cemented")
         until(lambda: all(item.thumbnail is not None for item in library.cases))
         program.overlay.set_visible(True)

@@ -28,6 +28,14 @@ def choose_file(parent: QWidget, title: str, then: Callable[[Path], object]) -> 
     return _open(dialog, lambda paths: then(paths[0]))
 
 
+def choose_files(parent: QWidget, title: str, kinds: str, then: Callable[[list[Path]], object]) -> QFileDialog:
+    """`then` gets one existing file or several; `kinds` is Qt's filter."""
+    dialog = QFileDialog(parent, title)
+    dialog.setNameFilter(kinds)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+    return _open(dialog, then)
+
+
 def choose_new_file(
     parent: QWidget, title: str, suggested: str, kinds: str, then: Callable[[Path], object]
 ) -> QFileDialog:

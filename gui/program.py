@@ -368,8 +368,8 @@ class Program(QObject):
     def open(self, paths: Sequence[Path], *, sample: int | None = None) -> None:
         self.expects_files = any(not study_action(path) for path in paths)
         if sample is not None:
-            self.window.open_samples(sample)
-        self.window.open_paths(list(paths))
+            self.window.opening.open_samples(sample)
+        self.window.opening.open_paths(list(paths))
 
     def close(self) -> None:
         """Workers first, then the record: what was acknowledged is on disk, what was entered is in a draft."""

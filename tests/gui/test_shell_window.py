@@ -84,8 +84,8 @@ def test_every_action_with_keys_is_within_reach(desk):
 def test_the_banner_is_always_there(desk):
     assert "research use only" in seen(desk.window).lower()
     show(desk)
-    assert "simulated" in desk.window._banner_text.text()
-    assert desk.window._banner.isVisible()
+    assert "simulated" in seen(desk.window.banner)
+    assert desk.window.banner.isVisible()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_the_map_is_off_at_open_but_for_samples_and_its_opacity_is_kept(desk):
     assert not desk.overlay.visible
     assert desk.overlay.opacity == 0.35
     assert desk.preferences.overlay_opacity == 0.35
-    desk.window.open_samples(0)
+    desk.window.opening.open_samples(0)
     desk.jobs.waiting("decode").finish(radiograph("loose-cemented.dcm"))
     assert desk.overlay.visible
 
@@ -161,11 +161,11 @@ def test_side_by_side_shows_marks_left_and_the_map_right(desk):
 def test_answer_first_hides_titles_too(desk):
     tile = desk.window.welcome._tiles[0]
     assert tile.text() == "Loose cemented stem"
-    desk.window._mode_buttons.button(1).click()
+    desk.window.mode_switch.buttons[ReadingMode.ANSWER_FIRST].click()
     assert desk.controller.mode is ReadingMode.ANSWER_FIRST
     assert tile.text() == "Sample 1"
     assert not tile.toolTip()
-    desk.window.open_samples(0)
+    desk.window.opening.open_samples(0)
     desk.jobs.waiting("decode").finish(radiograph("loose-cemented.dcm"))
     desk.jobs.waiting("assess").finish([prediction()])
     assert HIDDEN_TEXT in seen(desk.window)
@@ -218,10 +218,10 @@ def test_calibrating_on_the_head_changes_every_length(desk):
     show(desk)
     from PySide6.QtCore import QPointF
 
-    desk.window.calibrate(QPointF(50, 50), 40.0, "32")
+    desk.window.calibration.calibrate(QPointF(50, 50), 40.0, "32")
     assert desk.window.panes.main.measure.unit.startswith("mm")
     assert desk.controller.spacing[0][1] == pytest.approx(0.4)
-    desk.window.calibrate(QPointF(50, 50), 40.0, "three")
+    desk.window.calibration.calibrate(QPointF(50, 50), 40.0, "three")
     assert "number" in desk.window.notice.message
 
 
@@ -237,7 +237,7 @@ def test_advanced_maps_say_why_they_are_missing_and_work_when_there(desk):
     desk.jobs.waiting("advanced").finish(other)
     assert desk.controller.visible_maps == [other]
     assert "another method" in seen(desk.window)
-    desk.window._show_own_map()
+    menu.actions()[0].trigger()
     assert desk.controller.visible_maps == [desk.controller.prediction.saliency]
 
 
@@ -285,7 +285,7 @@ def test_moving_about_counts_as_reading(desk):
     QTest.qWait(20)
     QTest.mouseMove(desk.window.panes.main, desk.window.panes.main.view_point(50, 60).toPoint())
     assert viewing._last_touch > before
-    assert "value" in desk.window._cursor.text()
+    assert "value" in desk.window.status.cursor_label.text()
 
 
 def test_samples_are_listed_as_their_index_says(tmp_path):
@@ -302,3 +302,15 @@ def test_an_operating_point_stands_on_the_scale(desk):
     desk.window.set_model(card(operating_point=OperatingPoint(threshold=0.42, chosen_on="x")))
     show(desk)
     assert "loose from 42" in desk.window.diagnosis._bar.accessibleName()
+
+
+@pytest.mark.parametrize("width", [900, 1000, 1280])
+def test_the_way_of_reading_is_in_sight_at_every_width(desk, qapp, width):
+    show(desk)
+    desk.window.resize(width, 700)
+    qapp.processEvents()
+    for button in desk.window.mode_switch.buttons.values():
+        place = button.mapTo(desk.window, button.rect().bottomRight())
+        assert button.isVisible()
+        assert place.x() < width
+        assert button.width() >= button.sizeHint().width()

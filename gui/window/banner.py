@@ -1,0 +1,42 @@
+"""The line that is always there: for research use only."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
+
+from gui import icons, theme
+from inference.model_bundle import ModelCard
+
+RESEARCH = "For research use only, never for care."
+RESEARCH_SIMULATED = f"{RESEARCH} The CNN learnt from simulated radiographs."
+
+
+class ResearchBanner(QFrame):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("research-banner")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 3, 12, 3)
+        row.setSpacing(8)
+        self._icon = QLabel()
+        self._text = QLabel(RESEARCH_SIMULATED)
+        self._text.setObjectName("research-banner-text")
+        row.addStretch(1)
+        row.addWidget(self._icon)
+        row.addWidget(self._text)
+        row.addStretch(1)
+
+    def set_model(self, card: ModelCard | None) -> None:
+        """What the network in use learnt from; where there is none, no claim is taken back."""
+        clinical = card is not None and card.training_data != "simulated"
+        self._text.setText(RESEARCH if clinical else RESEARCH_SIMULATED)
+
+    def restyle(self) -> None:
+        """In the colours and the font size of the theme."""
+        now = theme.colors()
+        self.setStyleSheet(
+            f"QFrame#research-banner {{ background: {theme.blend(now.warning, now.surface, 0.14).name()}; }}"
+        )
+        self._text.setStyleSheet(f"color: {now.warning}; font-weight: 600;")
+        size = self.fontMetrics().height()
+        self._icon.setPixmap(icons.pixmap("warning", size, now.warning, self.devicePixelRatio()))
