@@ -10,6 +10,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QTransform
 
 from gui.items.style import draw_handle, draw_label, draw_path
+from imaging.geometry import GeometryError, fit_circle
 from imaging.measure import Measure, Point
 
 GRAB_PX = 7.0
@@ -34,16 +35,12 @@ class HeadCircle:
 
 
 def circle_through(points: Sequence[Point]) -> HeadCircle | None:
-    """The circle through three points (perpendicular bisectors), None when they lie on a line."""
-    (ax, ay), (bx, by), (cx, cy) = points
-    bx, by, cx, cy = bx - ax, by - ay, cx - ax, cy - ay
-    twice_area = 2 * (bx * cy - by * cx)
-    longest = max(math.hypot(bx, by), math.hypot(cx, cy))
-    if abs(twice_area) < 1e-3 * longest**2 or not longest:
+    """The circle on three points or more of the rim, None when they lie on a line or on top of each other."""
+    try:
+        circle = fit_circle(points)
+    except GeometryError:
         return None
-    b2, c2 = bx * bx + by * by, cx * cx + cy * cy
-    x, y = (cy * b2 - by * c2) / twice_area, (bx * c2 - cx * b2) / twice_area
-    return HeadCircle((ax + x, ay + y), max(MIN_RADIUS_PX, math.hypot(x, y)))
+    return HeadCircle((circle.x, circle.y), max(MIN_RADIUS_PX, circle.radius))
 
 
 def hit_head_circle(circle: HeadCircle, at: QPointF, to_view: QTransform) -> str | None:

@@ -71,11 +71,11 @@ def add_tool_bars(window: QMainWindow, actions: Actions, switch: ModeSwitch) -> 
             tools.addSeparator()
         for action_id in group:
             tools.addAction(actions[action_id])
-    more = tools.findChild(QToolButton, "qt_toolbar_ext_button")  # Qt's own is a speck: the theme's padding fills it
-    more.setStyleSheet("padding: 0; border: 0;")
-    more.setToolTip("More tools")
-    more.setAccessibleName("More tools")
-    icons.attach(more, "next")
+    for more in tools.findChildren(QToolButton, "qt_toolbar_ext_button"):
+        more.setStyleSheet("padding: 0; border: 0;")  # the theme's padding leaves nothing of so small a button
+        more.setToolTip("More tools")
+        more.setAccessibleName("More tools")
+        icons.attach(more, "next")
     modes = _bar("Way of reading", "modes")
     spacer = QWidget()
     spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)

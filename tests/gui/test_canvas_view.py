@@ -699,6 +699,15 @@ def test_head_circle_by_three_clicks_and_fine_tuning(canvas, qtbot) -> None:
     assert view.head_circle.radius_px == before.radius_px + 0.5
 
 
+def test_three_clicks_almost_on_a_line_are_no_head(canvas, qtbot) -> None:
+    canvas.view.set_tool(Tool.HEAD_CIRCLE)
+    for point in [(20, 150), (150, 151), (280, 150)]:
+        canvas.click(point)
+    assert canvas.view.head_circle is None
+    canvas.key(Qt.Key.Key_Escape)
+    assert canvas.view.head_circle is None
+
+
 def test_calibration_changes_what_lengths_say(canvas, line) -> None:
     assert canvas.view.measure.unit == "mm (detector)"
     canvas.view.set_spacing((0.175, 0.175), SpacingSource.HEAD)
@@ -713,7 +722,7 @@ def test_the_loupe_magnifies_while_the_button_is_held(canvas) -> None:
     canvas.drag([(150, 150), (160, 160)], release=False)
     assert (canvas.grab() != plain).mean() > 0.02
     QTest.mouseRelease(canvas.view, Qt.MouseButton.LeftButton, pos=canvas.at((160, 160)))
-    assert canvas.view._loupe_at is None
+    assert canvas.view.scene.loupe_at is None
 
 
 # Linked panes
