@@ -130,9 +130,8 @@ class Coordinator:
 
     def check(self) -> list[str]:
         """Everything that is wrong with the record and the study, as sentences: chains, hashes, signatures. Waits."""
-        history = self._store.history()
-        chains = [problem.sentence for problem in history.problems]
-        return [*chains, *(flaw.sentence for flaw in check_study(history.events, self._store.study))]
+        chains = [problem.sentence for problem in self._store.verify()]
+        return [*chains, *(flaw.sentence for flaw in self.flaws())]
 
     def dossier(self) -> Dossier:
         """What a report says of the study beside its scores. Waits."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from study.commands.shared import EXIT_DONE, EXIT_PROBLEMS, place_of, say
+from study.commands.shared import EXIT_DONE, EXIT_PROBLEMS, place_of, say, sha256
+
+if TYPE_CHECKING:
+    from study.store import NotedEnd
 
 
 def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,15 +25,15 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
 
 def verify(arguments: argparse.Namespace) -> int:
     from study import package, returned
-    from study.store import read_heads, read_record
+    from study.store import read_end, verify_record
     from study.study_check import check_study
     from study.study_state import registered_studies
 
     where = arguments.record
     if Path(where).suffix.lower() in (package.SUFFIX, returned.SUFFIX):
         return _verify_handed(Path(where))
-    heads = read_heads(arguments.head) if arguments.head else None
-    history = read_record(place_of(where), heads)
+    end = read_end(arguments.head) if arguments.head else None
+    history = verify_record(place_of(where), end)
     for problem in history.problems:
         say(f"{_place(problem.device, problem.study, problem.seq)}: {problem.damage}: {problem.sentence}")
     titles = registered_studies(history.events)
@@ -45,13 +49,22 @@ def verify(arguments: argparse.Namespace) -> int:
     say(f"{counted}, all sound.")
     for title in titles.values():
         say(f"Study “{title}”: protocol, case list, signatures and readings fit.")
-    if heads is None and not _has_head_beside(where):
-        say("No exported end was given (--head), so a tail that was cut off would not be seen.")
+    for sentence in _reach(where, history.end):
+        say(sentence)
     return EXIT_DONE
 
 
-def _has_head_beside(where: str) -> bool:
-    return "://" not in where and Path(where).with_name(f"{Path(where).stem}.head.json").exists()
+def _reach(where: str, end: NotedEnd) -> list[str]:
+    """How far this check reached."""
+    if not end.heads:
+        return ["No exported end was given (--head), so a tail that was cut off would not be seen."]
+    if "://" in where:
+        return []
+    if end.file_sha256 == sha256(Path(where)):
+        return ["The file is byte for byte the one that was closed."]
+    return [
+        "The noted end is not of this file as it was last closed, so flipped bits in its unused bytes would not be seen."
+    ]
 
 
 def _place(device: str, study: str, seq: int) -> str:

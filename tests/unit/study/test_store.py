@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import study.store
+import study.store.versions
 from study.chain import Damage
 from study.store import StoreError, StudyStore, read_heads, read_record, write_heads
 
@@ -200,9 +200,11 @@ def test_an_older_file_is_migrated_on_a_copy(path, monkeypatch):
     fill(path, 4)
     written = read_record(path).events
     original = path.read_bytes()
-    monkeypatch.setattr(study.store, "SCHEMA", 2)
+    monkeypatch.setattr(study.store.versions, "SCHEMA", 2)
     monkeypatch.setitem(
-        study.store.MIGRATIONS, 1, lambda connection: connection.execute(sa.text("CREATE TABLE extra (id INTEGER)"))
+        study.store.versions.MIGRATIONS,
+        1,
+        lambda connection: connection.execute(sa.text("CREATE TABLE extra (id INTEGER)")),
     )
     with StudyStore(path, "test") as store:
         assert store.append("mode", "ann", {}).result().seq == 5
@@ -215,13 +217,13 @@ def test_an_older_file_is_migrated_on_a_copy(path, monkeypatch):
 def test_a_failed_migration_leaves_the_file_as_it_was(path, monkeypatch):
     fill(path, 4)
     original = path.read_bytes()
-    monkeypatch.setattr(study.store, "SCHEMA", 2)
+    monkeypatch.setattr(study.store.versions, "SCHEMA", 2)
 
     def spoil(connection):
         connection.execute(sa.text("DROP TRIGGER event_no_update"))
         connection.execute(sa.text("UPDATE event SET actor = 'eve'"))
 
-    monkeypatch.setitem(study.store.MIGRATIONS, 1, spoil)
+    monkeypatch.setitem(study.store.versions.MIGRATIONS, 1, spoil)
     with StudyStore(path, "test") as store, pytest.raises(StoreError, match="left as it is"):
         store.events()
     assert path.read_bytes() == original
@@ -288,7 +290,7 @@ def test_a_full_disk_is_said_and_the_next_try_succeeds(path, monkeypatch):
     with StudyStore(path, "test") as store:
         store.append("mode", "ann", {}).result()
         limit = "PRAGMA max_page_count=1"
-        store._submit(lambda: store._connection.connection.driver_connection.execute(limit).close()).result()
+        store._submit(lambda: store._database.opened.connection.driver_connection.execute(limit).close()).result()
         with pytest.raises(StoreError, match="disk is full"):
             store.append("mode", "ann", {"text": "x" * 100_000}).result()
         assert store.append("mode", "ann", {"text": "x" * 100_000}).result().seq == 2
