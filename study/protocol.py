@@ -13,7 +13,7 @@ import msgspec
 
 from study.chain import canonical_json
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 FIVE_POINTS = (0.0, 25.0, 50.0, 75.0, 100.0)  # how the five categories are written on the common 0-100 scale
 
 
@@ -91,6 +91,13 @@ class Multiplicity(StrEnum):
     HOLM = "Holm's step-down correction over the primary endpoints"
 
 
+class TrainingData(StrEnum):
+    """What a bundle learnt from, as its card says."""
+
+    SIMULATED = "simulated"
+    CLINICAL = "clinical"  # a cohort of a hospital's patients
+
+
 class ReaderGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Readers of like experience. Nobody is named: the protocol travels to every reader."""
 
@@ -139,6 +146,8 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 1
     bundle_id: str = ""
     bundle_sha256: str = ""
+    # Left out of the text that is hashed where it is not known, as in every protocol of schema 1.
+    bundle_training: TrainingData | msgspec.UnsetType = msgspec.UNSET
     plan: AnalysisPlan = AnalysisPlan()
     cases_sha256: str = ""  # of the case list; filled in at registration
     truth_commitment: str = ""  # salted hash of the truth; filled in at registration

@@ -30,7 +30,7 @@ from study.cases import Candidate, StudyCase, read_case_csv, source_sha256
 from study.coordinator import Coordinator, draft_study, new_study_id
 from study.model import Annotation, AnnotationKind, Call, CaseKey, Reader, Reading, ReadingMode, ViewingRecord
 from study.package import open_package
-from study.protocol import AnalysisPlan, Multiplicity, Protocol, ReaderGroup
+from study.protocol import AnalysisPlan, Multiplicity, Protocol, ReaderGroup, TrainingData
 from study.returned import write_return
 from study.session import Session, SlotState, Step
 from study.store import StudyStore
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
                 shutil.copy(options.out / name, made / name)
         hips = answered(made, classifier)
         threshold = 100 * bundle.card.operating_point.threshold
-        protocol = make_protocol(bundle.card.id, bundle.sha256)
+        protocol = make_protocol(bundle.card.id, bundle.sha256, bundle.card.training_data)
         conduct(work, made, protocol, hips, threshold, bundle.training_hashes)
         (made / "README.md").write_text(README, "utf-8")
         (made / "passphrase.txt").write_text(f"{example.PASSPHRASE}\n", "utf-8")
@@ -177,7 +177,7 @@ def write_small(image: SimulatedRadiograph, path: Path) -> None:
 # --- the study
 
 
-def make_protocol(bundle_id: str, bundle_sha256: str) -> Protocol:
+def make_protocol(bundle_id: str, bundle_sha256: str, training_data: str) -> Protocol:
     plan = AnalysisPlan(
         secondary=("sensitivity", "specificity"), multiplicity=Multiplicity.HOLM, effect=0.06, power=0.8
     )
@@ -195,6 +195,7 @@ def make_protocol(bundle_id: str, bundle_sha256: str) -> Protocol:
         seed=example.SEED,
         bundle_id=bundle_id,
         bundle_sha256=bundle_sha256,
+        bundle_training=TrainingData(training_data),
         plan=plan,
     )
 

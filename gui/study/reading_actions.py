@@ -5,7 +5,8 @@ What speaks of the CNN is made when the CNN may be seen, and removed with it: be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
@@ -15,8 +16,9 @@ from gui import icons
 from gui.actions import CASE, CNN, EDIT, HELP, TOOLS, VIEW, ActionSpec, keys_of, specs
 from gui.preferences import Preferences
 from gui.tools import MARK_TOOLS, Tool
+from gui.views.zone_schematic import ZONE_KEYS
 from study.model import AnnotationKind
-from study.protocol import Protocol
+from study.protocol import Arms, Protocol, Scale
 
 STUDY = "&Study"
 PAUSE, REVEAL, RETURN, INTRO, CLOSE = "study_pause", "study_reveal", "study_return", "study_intro", "study_close"
@@ -50,7 +52,39 @@ def actions_of(protocol: Protocol) -> list[ActionSpec]:
         wanted.add("reading.cannot_tell")
     if protocol.zones_asked:
         wanted.add("reading.zones")
-    return [*OWN[:-1], *(spec for spec in specs() if spec.id in wanted)]
+    return [*OWN[:-1], *(_renamed(spec) for spec in specs() if spec.id in wanted)]
+
+
+def _renamed(spec: ActionSpec) -> ActionSpec:
+    """A study locks what the ordinary window records."""
+    return replace(spec, text="Loc&k the answer") if spec.id == "reading.record" else spec
+
+
+def cnn_specs(protocol: Protocol) -> list[ActionSpec]:
+    """Of the actions that come and go with the CNN. That they exist tells a reader no more than the first page does."""
+    out = [OWN[-1]] if protocol.arms is Arms.SEQUENTIAL else []
+    if protocol.shows_cnn and protocol.overlay_allowed:
+        out += [spec for spec in specs() if spec.id in WITH_CNN]
+    return out
+
+
+def form_keys(protocol: Protocol) -> dict[str, Sequence[tuple[str, str]]]:
+    """The keys that count while the keyboard is in the form, under their headings, as far as the study asks for it."""
+    keys = [("1", "Loose"), ("2", "Not loose")]
+    if protocol.cannot_tell_allowed:
+        keys.append(("3", "Cannot tell"))
+    keys.append(("4", "Go to the score"))
+    if protocol.zones_asked:
+        keys.append(("5", "Go to the zones"))
+    keys.append(("6", "Go to the comment"))
+    if protocol.scale is Scale.SCORE:
+        keys.append(("Arrows, PgUp, PgDown", "Score up and down, in steps of 1 and 10"))
+    out: dict[str, Sequence[tuple[str, str]]] = {"In the reading form": keys}
+    if protocol.scale is Scale.FIVE_POINT:
+        out["On the five points"] = (("1 … 5", "The point of that number"), ("Arrows", "Next point"))
+    if protocol.zones_asked:
+        out["On the zones of the form"] = ZONE_KEYS
+    return out
 
 
 def study_tools(protocol: Protocol) -> list[Tool]:

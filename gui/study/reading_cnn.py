@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 
 from gui import icons, theme
 from gui.study.reading_pages import press_with_return
-from gui.study.reading_words import TRAINING
 from gui.views.score_bar import Scale, ScoreBar
 from gui.words import score_words
 from inference.prediction import Prediction
@@ -45,7 +44,10 @@ class RevealCard(QFrame):
 class CnnCard(QFrame):
     """The CNN's answer beside the reader's own, which may be none yet. Nothing here tells a sham from another."""
 
-    def __init__(self, prediction: Prediction, own: Reading | None, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, prediction: Prediction, own: Reading | None, training: str, parent: QWidget | None = None
+    ) -> None:
+        """training: a sentence, what the CNN learnt from."""
         super().__init__(parent)
         self.setProperty("role", "card")
         look, ratio = theme.outcome(prediction.decision), self.devicePixelRatio()
@@ -79,9 +81,9 @@ class CnnCard(QFrame):
             said = yours.word + ("" if own.score is None else f" {score_words(own.score)}")
             line = QLabel(f"Your first answer: <b style='color:{yours.color}'>{said}</b>")
             grid.addWidget(line, 4, 0, 1, 3)
-        training = QLabel(TRAINING, wordWrap=True)
-        training.setProperty("role", "small")
-        grid.addWidget(training, 5, 0, 1, 3)
+        learnt_from = QLabel(training, wordWrap=True)
+        learnt_from.setProperty("role", "small")
+        grid.addWidget(learnt_from, 5, 0, 1, 3)
         self.setAccessibleName(
             f"CNN: {look.word}" + ("" if score is None else f", {score_words(score)} of 100 for loosening")
         )

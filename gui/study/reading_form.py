@@ -17,8 +17,6 @@ from study.model import Call, CaseKey, Reader, Reading, ReadingMode
 from study.protocol import FIVE_POINTS, Protocol, Scale
 from study.session import refuse_answer
 
-STEM_AND_CUP = ("stem_call", "cup_call")
-
 
 class StudyForm(ReadingForm):
     def __init__(self, protocol: Protocol, reader_id: str, undo_stack: QUndoStack) -> None:
@@ -64,13 +62,13 @@ class StudyForm(ReadingForm):
     def _leave_out(self) -> None:
         """What the study does not ask for is not on the form."""
         protocol = self._protocol
-        for chooser in (self.call_chooser, self.stem_chooser, self.cup_chooser):
-            chooser.buttons[Call.CANNOT_TELL].setVisible(protocol.cannot_tell_allowed)
+        self.call_chooser.buttons[Call.CANNOT_TELL].setVisible(protocol.cannot_tell_allowed)
         self.not_assessable_box.setVisible(protocol.not_assessable_allowed)
-        for part in (self.components, self.schematic, self.zone_card, *self._captions_of(self.schematic)):
+        for part in (self.schematic, self.zone_card, *self._captions_of(self.schematic)):
             part.setVisible(protocol.zones_asked)
-        for part in (self.reader_line, *self._captions_of(self.reader_line)):
-            part.hide()  # who reads is known from the passphrase
+        # Who reads is known from the passphrase; a study asks about the hip, never about stem and cup apart.
+        for part in (self.components, self.reader_line, *self._captions_of(self.reader_line)):
+            part.hide()
 
     def _captions_of(self, widget: QWidget) -> list[QLabel]:
         return [label for label in self.findChildren(QLabel) if label.buddy() is widget]

@@ -222,9 +222,7 @@ class IntroPage(Page):
 
     begin_asked = Signal()
 
-    def __init__(
-        self, title: str, question: str, lines: Sequence[Line], practice: str, sham: str, notes: Sequence[str]
-    ) -> None:
+    def __init__(self, title: str, question: str, lines: Sequence[Line], sham: str, notes: Sequence[str]) -> None:
         super().__init__("reader", title)
         if question:
             self.say(question).setProperty("role", "section")
@@ -232,8 +230,6 @@ class IntroPage(Page):
         grid.setColumnStretch(1, 1)
         grid.setHorizontalSpacing(self.fontMetrics().height())
         grid.setVerticalSpacing(round(0.45 * self.fontMetrics().height()))
-        if practice:
-            lines = [lines[0]._replace(text=f"{lines[0].text}. {practice}"), *lines[1:]]
         for number, line in enumerate(lines):
             heading = QLabel(line.heading)
             heading.setProperty("role", "muted")
@@ -276,7 +272,7 @@ class IntroPage(Page):
 
     def _begin(self) -> None:
         if self.consent is not None and not self.consent.isChecked():
-            self.problem.setText("Agree to the wrong answers of the CNN first, or close this window.")
+            self.problem.setText("Agree to the turned answers of the CNN first, or close this window.")
             self.consent.setFocus(Qt.FocusReason.OtherFocusReason)
         else:
             self.problem.clear()

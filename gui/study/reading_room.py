@@ -26,8 +26,9 @@ from gui.study.reading_cnn import CnnCard, RevealCard
 from gui.study.reading_controller import ANSWERING, Phase, StudyReadingController
 from gui.study.reading_form import StudyForm
 from gui.study.reading_pages import Page
-from gui.study.reading_words import duration_words, slot_name, step_words
+from gui.study.reading_words import duration_words, hip_words, slot_name, step_words, training_words
 from gui.study.worklist import Worklist, seconds_left
+from gui.tools import MARK_TOOLS, Tool
 from gui.views.map_bar import MapBar
 from gui.views.reading_form import FormState
 from gui.views.side_by_side import ReadingPanes
@@ -148,11 +149,19 @@ class ReadingRoom(QWidget):
         self._right.setSpacing(0)
         self._right.addWidget(self._build_header())
         self._right.addWidget(self.form, 1)
-        self._right.addWidget(self._build_correction())
+        self.correct_button = QPushButton("Correct this answer …")
+        self.correct_button.clicked.connect(self._controller.begin_correction)
+        self.keep_button = QPushButton("Keep the answer as it was")
+        self.keep_button.clicked.connect(self._controller.drop_correction)
+        below = QVBoxLayout()
+        below.setContentsMargins(10, 0, 10, 8)
+        below.addWidget(self.correct_button)
+        below.addWidget(self.keep_button)
+        self._right.addLayout(below)
         self._right.addWidget(_rule())
         self.hints = QLabel(wordWrap=True)
         self.hints.setProperty("role", "small")
-        self.hints.setContentsMargins(12, 5, 12, 6)
+        self.hints.setContentsMargins(10, 5, 10, 6)
         self._right.addWidget(self.hints)
 
         case = QSplitter(Qt.Orientation.Horizontal)
@@ -181,7 +190,7 @@ class ReadingRoom(QWidget):
     def _build_header(self) -> QWidget:
         header = QFrame()
         column = QVBoxLayout(header)
-        column.setContentsMargins(12, 8, 12, 2)
+        column.setContentsMargins(10, 8, 10, 2)
         column.setSpacing(2)
         self.case_label = QLabel()
         self.case_label.setProperty("role", "title")
@@ -191,28 +200,20 @@ class ReadingRoom(QWidget):
         self.step_label = QLabel(wordWrap=True)
         row.addWidget(self._step_icon, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.step_label, 1)
+        self.hip_label = QLabel(wordWrap=True)
+        self.hip_label.setProperty("role", "section")
         column.addWidget(self.case_label)
+        column.addWidget(self.hip_label)
         column.addLayout(row)
         self._cnn_slot = QVBoxLayout()
         self._cnn_slot.setContentsMargins(0, 6, 0, 0)
         column.addLayout(self._cnn_slot)
-        return header
-
-    def _build_correction(self) -> QWidget:
-        self.correction = QFrame()
-        column = QVBoxLayout(self.correction)
-        column.setContentsMargins(12, 0, 12, 8)
-        self.correct_button = QPushButton("Correct this answer …")
-        self.correct_button.clicked.connect(self._controller.begin_correction)
         self.reason_line = QLineEdit(maxLength=500)
         self.reason_line.setPlaceholderText("Why is it corrected?")
         self.reason_line.setAccessibleName("Why the locked answer is corrected")
         self.reason_line.returnPressed.connect(self.form.submit)
-        self.keep_button = QPushButton("Keep the answer as it was")
-        self.keep_button.clicked.connect(self._controller.drop_correction)
-        for widget in (self.correct_button, self.reason_line, self.keep_button):
-            column.addWidget(widget)
-        return self.correction
+        column.addWidget(self.reason_line)
+        return header
 
     def _connect(self) -> None:
         controller, panes = self._controller, self.panes
@@ -231,7 +232,7 @@ class ReadingRoom(QWidget):
         panes.cursor_moved.connect(lambda *_: controller.note_life())
         panes.zoom_changed.connect(controller.note_zoom)
         panes.window_changed.connect(controller.note_window)
-        panes.side_by_side_changed.connect(lambda _on: self._note_overlay())
+        panes.side_by_side_changed.connect(self._on_side_by_side)
         # Where the hip lies is the study's to say: a square that was dragged goes back.
         panes.region_edited.connect(lambda *_: controller.hips_changed.emit())
 
@@ -251,7 +252,12 @@ class ReadingRoom(QWidget):
         self._place_opening()
         if state is not None:
             self.case_label.setText(slot_name(controller.session.plan, state.slot))
-            self.step_label.setText(step_words(state))
+            which = hip_words(controller.session.case(state.slot))
+            self.hip_label.setText(which)
+            self.hip_label.setVisible(bool(which))
+            self.step_label.setText(step_words(state, correcting=phase is Phase.CORRECTING))
+            said = (self.case_label.text(), which, self.step_label.text())
+            self.form.setAccessibleDescription(". ".join(words for words in said if words))
             with_cnn = controller.prediction is not None
             size = self.fontMetrics().height()
             self._step_icon.setPixmap(
@@ -262,7 +268,6 @@ class ReadingRoom(QWidget):
         correcting = phase is Phase.CORRECTING
         self.reason_line.setVisible(correcting)
         self.keep_button.setVisible(correcting)
-        self.correction.setVisible(correcting or controller.may_correct)
         self.hints.setText(self._hints(phase))
 
     def take_focus(self) -> None:
@@ -292,6 +297,9 @@ class ReadingRoom(QWidget):
 
     def _load(self) -> None:
         self.form.load(self._controller.answer)
+        self.form.schematic.select("")
+        if self.panes.main.tool in MARK_TOOLS:
+            self.panes.set_tool(Tool.SELECT)  # a click into the next case must not draw
         self._undo_stack.clear()  # its steps are about the answer before
         if self._controller.phase is Phase.CORRECTING:
             self.reason_line.clear()
@@ -308,6 +316,10 @@ class ReadingRoom(QWidget):
         self._overlay.set_visible(False)  # what a map suggests must be asked for, at every case anew
         self.panes.set_show_regions(self._controller.box_is_known)
 
+    def _on_side_by_side(self) -> None:
+        self.panes.set_show_regions(self._controller.box_is_known)  # the second pane may have been made just now
+        self._note_overlay()
+
     def _refresh_cnn(self) -> None:
         """Make what may be seen of the CNN now, and take away all of it that may not."""
         controller = self._controller
@@ -320,7 +332,7 @@ class ReadingRoom(QWidget):
         prediction, state = controller.prediction, controller.state
         if prediction is not None and state is not None:
             own = state.unaided if state.slot.arm is Arm.SEQUENTIAL else None
-            self.cnn_part = CnnCard(prediction, own)
+            self.cnn_part = CnnCard(prediction, own, training_words(controller.package.protocol))
             if controller.package.protocol.overlay_allowed:
                 self.map_bar = MapBar(self._as_shown, self._overlay, self._image_column)
                 self._image_layout.addWidget(self.map_bar)

@@ -11,8 +11,6 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QUndoStack
 from PySide6.QtWidgets import (
     QApplication,
-    QFrame,
-    QHBoxLayout,
     QLabel,
     QMainWindow,
     QStackedWidget,
@@ -20,7 +18,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui import icons, theme
 from gui.annotations import AnnotationModel
 from gui.file_dialogs import choose_new_file
 from gui.jobs import Jobs
@@ -28,21 +25,20 @@ from gui.overlay import OverlayMode, OverlayState
 from gui.picture_handlers import picture_handlers
 from gui.preferences import Preferences
 from gui.study.background import Background, Steps, Task
-from gui.study.reading_actions import StudyActions, study_tools
+from gui.study.reading_actions import StudyActions, cnn_specs, form_keys, study_tools
 from gui.study.reading_controller import ANSWERING, Phase, Stage, StudyReadingController
 from gui.study.reading_pages import BetweenPage, EndPage, IntroPage, OpeningPage, Page, SignInPage, WaitPage
 from gui.study.reading_place import Desk, make_store, reader_folder, return_file_name, sign_in
 from gui.study.reading_room import ReadingRoom
 from gui.study.reading_words import (
-    RESEARCH,
     arm_words,
-    practice_note,
     sham_note,
     version_note,
     what_is_asked,
 )
 from gui.tools import Tool
 from gui.views.notice_bar import NoticeBar
+from gui.window.banner import RESEARCH, ResearchBanner
 from study.package import ReaderPackage, open_package
 from study.returned import SUFFIX
 from study.store import StudyStore
@@ -100,7 +96,7 @@ class StudyReadingWindow(QMainWindow):
         column = QVBoxLayout(center)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self._build_banner())
+        column.addWidget(ResearchBanner(RESEARCH))
         column.addWidget(self.notice)
         column.addWidget(self.stack, 1)
         self.setCentralWidget(center)
@@ -109,31 +105,13 @@ class StudyReadingWindow(QMainWindow):
         self.stack.addWidget(self.wait_page)
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
+        bar.setContentsMargins(8, 0, 10, 0)
         self._hint, self._saved = QLabel(), QLabel()
         self._saved.setAccessibleName("State of the record")
         for label in (self._hint, self._saved):
             label.setProperty("role", "small")
         bar.addWidget(self._hint, 1)
         bar.addPermanentWidget(self._saved)
-
-    def _build_banner(self) -> QWidget:
-        banner, now = QFrame(), theme.colors()
-        banner.setObjectName("research-banner")
-        banner.setStyleSheet(
-            f"QFrame#research-banner {{ background: {theme.blend(now.warning, now.surface, 0.14).name()}; }}"
-        )
-        row = QHBoxLayout(banner)
-        row.setContentsMargins(12, 3, 12, 3)
-        picture = QLabel()
-        size = self.fontMetrics().height()
-        picture.setPixmap(icons.pixmap("warning", size, now.warning, self.devicePixelRatio()))
-        words = QLabel(RESEARCH)
-        words.setStyleSheet(f"color: {now.warning}; font-weight: 600;")
-        row.addStretch(1)
-        row.addWidget(picture)
-        row.addWidget(words)
-        row.addStretch(1)
-        return banner
 
     # -- the package, and who opens it ------------------------------------------------------------
 
@@ -227,7 +205,6 @@ class StudyReadingWindow(QMainWindow):
             protocol.title,
             protocol.question,
             what_is_asked(protocol, plan),
-            practice_note(protocol, plan),
             sham_note(protocol),
             [f"Your answers are kept in {folder}.", *([note] if note else [])],
         )
@@ -414,7 +391,10 @@ class StudyReadingWindow(QMainWindow):
         from gui.views.shortcut_sheet import ShortcutSheet
 
         assert self.actions_ is not None
-        sheet = ShortcutSheet(self.actions_.specs, self._preferences.shortcuts, self)
+        assert self.controller is not None
+        protocol = self.controller.package.protocol
+        specs = [*self.actions_.specs, *cnn_specs(protocol)]
+        sheet = ShortcutSheet(specs, self._preferences.shortcuts, self, form_keys(protocol))
         sheet.show()
 
     def ask_return(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
-from study.design import Plan, Slot
-from study.protocol import Arm, Arms, Protocol, Scale
+from imaging.radiograph import Side
+from study.design import Plan, PlannedCase, Slot
+from study.protocol import Arm, Arms, Protocol, Scale, TrainingData
 from study.session import SlotState, Step
 
-TRAINING = "The CNN learnt from simulated radiographs."
-RESEARCH = "For research use only, never for care."
+SIMULATED = "The CNN learnt from simulated radiographs."
+CLINICAL = "The CNN learnt from radiographs of a hospital's patients."
 FIVE_POINT_WORDS = ("Surely not loose", "Probably not loose", "Undecided", "Probably loose", "Surely loose")
 
 
@@ -34,7 +35,7 @@ def what_is_asked(protocol: Protocol, plan: Plan) -> list[Line]:
             if protocol.overlay_allowed
             else "It is shown without a map."
         )
-        lines.append(Line("The CNN", f"{TRAINING} {overlay}"))
+        lines.append(Line("The CNN", f"{training_words(protocol)} {overlay}"))
     lines.append(
         Line(
             "Recorded",
@@ -46,12 +47,9 @@ def what_is_asked(protocol: Protocol, plan: Plan) -> list[Line]:
     return lines
 
 
-def practice_note(protocol: Protocol, plan: Plan) -> str:
-    """ "" where there is nothing to practise on."""
-    count = sum(slot.practice for slot in plan.slots)
-    if not count:
-        return ""
-    return f"{_count(count, 'case')} for practice first. What you answer there is never counted."
+def training_words(protocol: Protocol) -> str:
+    """What the CNN learnt from. Studies of before this was recorded could only be of the CNN of that time."""
+    return CLINICAL if protocol.bundle_training is TrainingData.CLINICAL else SIMULATED
 
 
 def sham_note(protocol: Protocol) -> str:
@@ -61,7 +59,8 @@ def sham_note(protocol: Protocol) -> str:
     shams = round(protocol.sham_share * protocol.planned_cases)
     return (
         f"In this study {100 * protocol.sham_share:.0f} % of the CNN's answers ({shams} of {protocol.planned_cases}) are "
-        "wrong on purpose, to measure how people follow a wrong answer. Which ones stays sealed until the study is closed."
+        "turned into their opposite on purpose, to measure how people follow a wrong answer. Which ones stays sealed until "
+        "the study is closed."
     )
 
 
@@ -99,8 +98,18 @@ def arm_words(arm: Arm) -> str:
     }[arm]
 
 
-def step_words(state: SlotState) -> str:
-    """Under what condition the answer that is due is given."""
+def hip_words(case: PlannedCase) -> str:
+    """Which hip is to be read, as far as the study's list of cases says so; "" where it says nothing."""
+    side = {Side.RIGHT.value: "right ", Side.LEFT.value: "left "}.get(case.side, "")
+    if case.box is not None:
+        return f"Read the {side}hip, in the frame"
+    return f"Read the {side}hip" if side else ""
+
+
+def step_words(state: SlotState, *, correcting: bool = False) -> str:
+    """Under what condition the answer on screen was given, or is to be."""
+    if correcting:
+        return f"Correcting your answer {arm_words(Arm.UNAIDED if state.aided is None else Arm.AIDED)}"
     if state.slot.arm is not Arm.SEQUENTIAL:
         words = arm_words(state.slot.arm)
         return words[:1].upper() + words[1:]
@@ -135,7 +144,11 @@ def duration_words(seconds: float) -> str:
 def _cases(plan: Plan) -> str:
     periods = {slot.period for slot in plan.slots if not slot.practice}
     first = sum(slot.period == 1 for slot in plan.slots)
-    return f"{first}, twice" if len(periods) > 1 else f"{first}"
+    counted = f"{first}, twice." if len(periods) > 1 else f"{first}."
+    practice = sum(slot.practice for slot in plan.slots)
+    if not practice:
+        return counted
+    return f"{counted} Before them, {_count(practice, 'case')} for practice: what you answer there is never counted."
 
 
 def _arms(protocol: Protocol, plan: Plan) -> str:

@@ -13,7 +13,17 @@ from gui.study.wizard_draft import CaseRow, StudyDraft, Variances, empty_draft
 from study.aids import Aid
 from study.cases import Candidate, case_problems
 from study.exchange import RowProblem
-from study.protocol import AnalysisPlan, Arms, Method, Part, Protocol, StudyDesign, problems_by_part
+from study.protocol import (
+    PROTOCOL_VERSION,
+    AnalysisPlan,
+    Arms,
+    Method,
+    Part,
+    Protocol,
+    StudyDesign,
+    TrainingData,
+    problems_by_part,
+)
 
 
 @dataclass(frozen=True)
@@ -103,9 +113,11 @@ class WizardState(QObject):
 
     def _name_network(self) -> None:
         held = self.network
-        protocol = msgspec.structs.replace(
-            self.protocol, bundle_id=held.id if held else "", bundle_sha256=held.sha256 if held else ""
-        )
+        named: dict[str, Any] = {"bundle_id": "", "bundle_sha256": "", "bundle_training": msgspec.UNSET}
+        if held is not None:
+            training = TrainingData.SIMULATED if held.simulated else TrainingData.CLINICAL
+            named = {"bundle_id": held.id, "bundle_sha256": held.sha256, "bundle_training": training}
+        protocol = msgspec.structs.replace(self.protocol, **named, schema=PROTOCOL_VERSION)
         self.draft = msgspec.structs.replace(self.draft, protocol=protocol)
 
     # --- what stands against it

@@ -21,7 +21,14 @@ def plain(text: str) -> str:
 
 
 class ShortcutSheet(QDialog):
-    def __init__(self, specs: Iterable[ActionSpec], remapped: Mapping[str, str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        specs: Iterable[ActionSpec],
+        remapped: Mapping[str, str],
+        parent: QWidget | None = None,
+        others: Mapping[str, Iterable[tuple[str, str]]] | None = None,
+    ) -> None:
+        """others: keys that are no actions, under their headings; by default those of the ordinary form."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
         self.search = QLineEdit(placeholderText=self.tr("Search"), clearButtonEnabled=True)
@@ -35,8 +42,9 @@ class ShortcutSheet(QDialog):
             if keys:
                 where = plain(spec.menu) or self.tr("On the image")
                 grouped.setdefault(where, []).append((keys, plain(spec.text)))
-        grouped[self.tr("In the reading form")] = list(FORM_KEYS)
-        grouped[self.tr("On the zones of the form")] = list(ZONE_KEYS)
+        if others is None:
+            others = {self.tr("In the reading form"): FORM_KEYS, self.tr("On the zones of the form"): ZONE_KEYS}
+        grouped |= {heading: list(keys) for heading, keys in others.items()}
 
         columns = [QVBoxLayout() for _ in range(COLUMNS)]
         heights = [0] * COLUMNS
@@ -55,7 +63,7 @@ class ShortcutSheet(QDialog):
         self.empty_label = QLabel(self.tr("No key or action with these words."))
         self.empty_label.setProperty("role", "muted")
         self.empty_label.hide()
-        note = QLabel(self.tr("Keys can be changed under File, Settings, Keys."))
+        note = QLabel(self.tr("Keys can be changed in the program's own window, under File, Settings, Keys."))
         note.setProperty("role", "small")
         layout = QVBoxLayout(self)
         layout.addWidget(self.search)

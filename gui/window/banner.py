@@ -12,19 +12,20 @@ RESEARCH_SIMULATED = f"{RESEARCH} The CNN learnt from simulated radiographs."
 
 
 class ResearchBanner(QFrame):
-    def __init__(self) -> None:
+    def __init__(self, words: str = RESEARCH_SIMULATED) -> None:
         super().__init__()
         self.setObjectName("research-banner")
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 3, 12, 3)
         row.setSpacing(8)
         self._icon = QLabel()
-        self._text = QLabel(RESEARCH_SIMULATED)
+        self._text = QLabel(words)
         self._text.setObjectName("research-banner-text")
         row.addStretch(1)
         row.addWidget(self._icon)
         row.addWidget(self._text)
         row.addStretch(1)
+        self.restyle()
 
     def set_model(self, card: ModelCard | None) -> None:
         """What the network in use learnt from; where there is none, no claim is taken back."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from gui.study import reading_controller
 from gui.study.reading_actions import REVEAL, WITH_CNN
@@ -16,12 +17,16 @@ from gui.study.reading_cnn import CnnCard, RevealCard
 from gui.study.reading_controller import Phase, Stage
 from gui.study.reading_form import FivePoints
 from gui.study.worklist import seconds_left
+from gui.tools import Tool
 from gui.views.map_bar import MapBar
+from gui.views.shortcut_sheet import ShortcutSheet
+from imaging.radiograph import Side
 from study.model import Call, ReadingMode
-from study.protocol import Arm, Arms, Scale
+from study.protocol import Arm, Arms, Scale, TrainingData
 from study.session import Step
 from tests.e2e.study_reader import CONTROL, KEY, ReaderAtWindow, Study, jobs_of_a_test
 from tests.e2e.window_program import wait_until
+from tests.unit.study import study_maker
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -48,8 +53,8 @@ def opened(jobs, tmp_path):
         reader.close()
 
 
-def begun(opened, study, **options) -> ReaderAtWindow:
-    reader = opened(study, **options)
+def begun(opened, study, data=None, **options) -> ReaderAtWindow:
+    reader = opened(study, data, **options)
     reader.sign_in()
     reader.begin()
     return reader
@@ -343,6 +348,108 @@ def test_five_points_by_keyboard(qapp, opened, tmp_path):
     reader.lock()
     assert reader.session.slots[0].unaided.mode is ReadingMode.ANSWER_FIRST
     assert reader.session.progress().step is Step.REVEAL
+
+
+@pytest.mark.parametrize(
+    ("side", "box", "words"),
+    [
+        (Side.RIGHT, None, "Read the right hip"),
+        (Side.LEFT, (2.0, 2.0, 10.0, 10.0), "Read the left hip, in the frame"),
+        (Side.UNKNOWN, (2.0, 2.0, 10.0, 10.0), "Read the hip, in the frame"),
+        (Side.UNKNOWN, None, ""),
+    ],
+)
+def test_the_header_names_the_hip_as_far_as_the_list_does(qapp, opened, tmp_path, monkeypatch, side, box, words):
+    made = study_maker.candidates
+
+    def listed(*args):
+        return [replace(case, side=side, box=box) for case in made(*args)]
+
+    monkeypatch.setattr(study_maker, "candidates", listed)
+    reader = begun(opened, Study(tmp_path / "study", 2, 0))
+    room = reader.window.room
+    assert room.hip_label.text() == words
+    assert room.hip_label.isVisible() is bool(words)
+    assert words in room.form.accessibleDescription()
+    assert room.panes.main.shows_regions is (box is not None)
+    reader.answer(70)
+    reader.lock()
+    reader.reveal()
+    reader.press(KEY.Key_B)
+    assert room.panes.side_by_side
+    assert all(view.shows_regions is (box is not None) for view in room.panes.views()), "no frame round a whole image"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bundle_training": TrainingData.SIMULATED}, "simulated radiographs"),
+        ({"bundle_training": TrainingData.CLINICAL}, "radiographs of a hospital's patients"),
+        ({}, "simulated radiographs"),  # of before it was recorded
+    ],
+)
+def test_what_the_cnn_learnt_from_is_told_as_the_study_registered_it(qapp, opened, tmp_path, changes, words):
+    reader = opened(Study(tmp_path / "study", 2, 0, **changes))
+    reader.sign_in()
+    assert words in words_in(reader.window)
+    reader.begin()
+    reader.answer(70)
+    reader.lock()
+    reader.reveal()
+    (card,) = reader.window.findChildren(CnnCard)
+    said = [label.text() for label in card.findChildren(QLabel)]
+    assert sum(words in text for text in said) == 1
+    assert sum("learnt from" in text for text in said) == 1
+
+
+def keys_on_the_sheet(reader) -> str:
+    reader.press(KEY.Key_F1)
+    (sheet,) = reader.window.findChildren(ShortcutSheet)
+    shown = "\n".join(sheet.shown())
+    sheet.close()
+    sheet.deleteLater()
+    QApplication.sendPostedEvents(None, 52)
+    return shown
+
+
+def test_the_sheet_of_keys_has_those_that_the_protocol_asks_for(qapp, opened, tmp_path):
+    plain = begun(opened, Study(tmp_path / "plain", 2, 0, scale=Scale.FIVE_POINT, overlay_allowed=False))
+    shown = keys_on_the_sheet(plain)
+    for absent in ("Cannot tell", "zone", "Radiolucent", "steps of 1", "attention", "Previous case", "Record"):
+        assert absent not in shown
+    for present in ("Loose 1", "The point of that number", "Show the CNN's answer F5", "Lock the answer"):
+        assert present in shown
+    plain.close()
+    asked = {"zones_asked": True, "marks_asked": True, "cannot_tell_allowed": True, "going_back_allowed": True}
+    shown = keys_on_the_sheet(begun(opened, Study(tmp_path / "full", 2, 0, **asked), data=tmp_path / "other"))
+    for present in (
+        "Cannot tell 3",
+        "Go to the zones 5",
+        "Osteolysis O",
+        "Radiolucent line L",
+        "attention",
+        "Previous",
+    ):
+        assert present in shown
+
+
+@pytest.mark.parametrize("zones", [False, True])
+def test_a_study_never_asks_about_stem_and_cup_apart(qapp, opened, tmp_path, zones):
+    reader = begun(opened, Study(tmp_path / "study", 2, 0, zones_asked=zones))
+    form = reader.window.room.form
+    assert form.components.isHidden()
+    assert form.schematic.isHidden() is not zones
+
+
+def test_what_was_chosen_for_one_case_is_not_chosen_for_the_next(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", 2, 0, zones_asked=True, marks_asked=True)
+    reader = begun(opened, study)
+    room = reader.window.room
+    reader.press(KEY.Key_L)
+    assert room.panes.main.tool is Tool.LUCENT_LINE
+    reader.read_case(70)
+    assert room.panes.main.tool is Tool.SELECT, "a click into the next case must not draw"
+    assert room.form.schematic.selected == ""
 
 
 def test_the_time_left_is_the_median_of_the_readers_own(qapp, opened, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 
+import msgspec
 import numpy as np
 import pytest
 from pydicom.datadict import DicomDictionary
@@ -13,6 +14,7 @@ from imaging.radiograph import Side, SpacingSource
 from imaging.reader import read_radiograph
 from study.chain import canonical_json
 from study.package import PackageError, deidentified, open_package
+from study.protocol import Protocol, TrainingData, protocol_sha256
 from study.truth import commitment
 from tests.unit.imaging import dicom_maker
 from tests.unit.study.study_maker import PASSPHRASE, protocol, registered, session_of
@@ -134,7 +136,7 @@ def test_the_same_pixels_give_the_same_file(tmp_path):
 def test_a_package_holds_neither_truth_nor_cnn_nor_names(tmp_path):
     path, coordinator, _, draft = make_package(tmp_path)
     parts = unpacked(path)
-    everything = b"\n".join([*parts, *parts.values()] if False else [*(n.encode() for n in parts), *parts.values()])
+    everything = b"\n".join([*(name.encode() for name in parts), *parts.values()])
     manifest = parts["manifest.json"]
     for leak in (b"Person", b"hip 0", b"hip 1", b'truth":', b"decision", b"coordinator/", str(tmp_path).encode()):
         assert leak not in everything
@@ -213,10 +215,23 @@ def test_checking_says_how_far_it_is_and_can_be_stopped(tmp_path):
 def test_a_protocol_of_a_newer_program_is_told_from_damage(tmp_path):
     path, *_ = make_package(tmp_path)
     parts = unpacked(path)
-    newer = parts["manifest.json"].replace(b'"schema":1', b'"anew":true,"schema":2')
+    newer = parts["manifest.json"].replace(b'"schema":2', b'"anew":true,"schema":3')
     assert newer != parts["manifest.json"]
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in parts.items():
             archive.writestr(name, newer if name == "manifest.json" else data)
     with pytest.raises(PackageError, match="newer version of the program"):
         open_package(path)
+
+
+def test_a_package_says_what_the_cnn_learnt_from(tmp_path):
+    path, *_ = make_package(tmp_path, bundle_training=TrainingData.CLINICAL)
+    assert open_package(path).protocol.bundle_training is TrainingData.CLINICAL
+
+
+def test_a_protocol_of_before_that_was_recorded_keeps_its_hash():
+    old = protocol(schema=1)
+    assert old.bundle_training is msgspec.UNSET
+    assert "bundle_training" not in canonical_json(old)
+    assert protocol_sha256(old) == "ae4b0fb97c3e5cc9984e8da95a75c58faf0fa6caf282636ed38f180201154e69"
+    assert msgspec.json.decode(canonical_json(old), type=Protocol) == old

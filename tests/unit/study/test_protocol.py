@@ -18,6 +18,7 @@ from study.protocol import (
     ProtocolError,
     ReaderGroup,
     StudyDesign,
+    TrainingData,
     check_protocol,
     protocol_problems,
     protocol_sha256,
@@ -86,6 +87,7 @@ def test_the_hash_is_that_of_canonical_json_and_changes_with_every_field():
                 "arms": Arms.CROSSOVER,
                 "scale": type(first.scale).FIVE_POINT,
                 "plan": AnalysisPlan(alpha=0.01),
+                "bundle_training": TrainingData.CLINICAL,
             }[name]
         digests.add(protocol_sha256(msgspec.structs.replace(first, **{name: changed})))
     assert len(digests) == len(Protocol.__struct_fields__) + 1
