@@ -320,7 +320,7 @@ def test_a_read_case_shows_its_reading_in_the_next_session(qapp, root, folder, t
         wait_for_record(program)
     with opened(root, tmp_path / "data") as program:
         assert program.store.drafts() == {}
-        wait_until(lambda: bool(program.controller._readings), what="earlier readings are known")
+        wait_until(lambda: not program.controller.history.is_empty, what="earlier readings are known")
         program.open([image])
         wait_for_diagnosis(program)
         assert program.controller.answer.score == 77

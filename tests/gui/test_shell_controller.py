@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from gui.annotations import AnnotationModel, new_annotation
+from gui.assessor import REGION_SETTLES_MS
 from gui.cases import CaseState, DiagnosisState
 from gui.draft import Answer, Draft, HipDraft, draft_key
 from gui.library import CaseLibrary
-from gui.reading import REGION_SETTLES_MS, ReadingController
+from gui.reading import ReadingController
 from imaging.geometry import HipRegion
 from imaging.radiograph import Side, SpacingSource
 from inference.prediction import Decision
@@ -336,7 +337,7 @@ def test_earlier_readings_are_shown_again_to_the_same_reader_only(desk, qtbot):
     reading = desk.controller.submit()
     for reader, known in (("AB", True), ("XY", False)):
         later = make_desk(reader=reader)
-        later.controller.learn_readings([reading])
+        later.controller.history.learn([reading])
         show(later, qtbot, predictions=[prediction()])
         assert (later.controller.hip.recorded is not None) is known
         assert (later.controller.answer == LOOSE) is known

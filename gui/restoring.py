@@ -1,0 +1,70 @@
+"""What was entered or recorded for a radiograph before: hips from a draft, from proposals, and their readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gui.cases import Hip
+from gui.draft import Answer, Draft, HipDraft
+from gui.hip_places import hip_at, whole_image
+from gui.viewing import ViewingClock
+from imaging.geometry import HipRegion
+from imaging.radiograph import Radiograph, Side
+from inference.prediction import Prediction
+from study.model import Annotation, Reading
+
+
+def hips_of_draft(draft: Draft) -> list[Hip]:
+    return [
+        Hip(kept.region, answer=kept.answer, viewing=ViewingClock(earlier=kept.viewing), cnn_seen=kept.cnn_seen)
+        for kept in draft.hips
+    ]
+
+
+def draft_of_hips(hips: Sequence[Hip], marks: Sequence[Annotation], current: int) -> Draft:
+    return Draft(
+        hips=tuple(
+            HipDraft(
+                box=hip.region.box,
+                side=hip.region.side.value,
+                proposed=hip.region.proposed,
+                answer=hip.answer,
+                cnn_seen=hip.cnn_seen,
+                viewing=hip.viewing.record(),
+            )
+            for hip in hips
+        ),
+        annotations=tuple(marks),
+        current=current,
+    )
+
+
+def hips_of_proposals(
+    radiograph: Radiograph, proposals: Sequence[Prediction], failure: tuple[str, str] | None, *, has_engine: bool
+) -> list[Hip]:
+    """One for each proposal; without any, the whole image is the region, and says why the CNN is silent."""
+    if proposals:
+        return [Hip(prediction.region) for prediction in proposals]
+    return [Hip(whole_image(radiograph), failure=failure, cancelled=has_engine and failure is None)]
+
+
+def attach_readings(hips: list[Hip], readings: Sequence[Reading], *, answers: bool) -> None:
+    """Give every recorded reading to the hip that it is about; a hip that nobody proposed is added.
+
+    `answers`: the form shows them too, unless something was entered since.
+    """
+    for reading in readings:
+        box = HipRegion(*reading.case.box, side=Side(reading.case.side))
+        hip = hip_at(box, hips)
+        if hip is None:
+            hip = Hip(box)
+            hips.append(hip)
+        if hip.region.box != box.box and answers:
+            hip.region, hip.prediction = box, None
+        if hip.reading is not None and reading.revises:
+            hip.final = reading
+        else:
+            hip.reading, hip.final = reading, None
+        hip.cnn_seen = hip.cnn_seen or reading.cnn_score is not None
+        if answers:
+            hip.answer = Answer.of(reading)
