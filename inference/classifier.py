@@ -19,6 +19,7 @@ from inference.engine import InferenceEngine, open_engine
 from inference.model_bundle import ModelBundle, ModelCard
 from inference.prediction import Decision, Engine, Prediction, SaliencyMap, Suitability
 from inference.preprocess import network_input, to_image
+from inference.stem_axis import refined
 
 FloatArray = npt.NDArray[np.float32]
 LANDMARK_CONFIDENCE = 0.3  # below it a landmark fits no zone
@@ -135,16 +136,14 @@ class Classifier:
         probabilities = calibrated(card, outputs["logits"])
         if not np.isfinite(list(probabilities.values())).all():
             return self._refused(radiograph, region, Suitability(False, "The network gave no valid answer here."))
-        features = outputs.get("features")
-        distance = None if features is None else suitability.feature_distance(card, features.mean(axis=(1, 2)))
-        verdict = suitability.judge_outputs(card, {name: probabilities[name] for name in card.suitability}, distance)
+        verdict = suitability.judge_outputs(card, {name: probabilities[name] for name in card.suitability})
         if not verdict.assessable:
             return self._refused(radiograph, region, verdict)
         decision, reason = decide(card, probabilities["loose"])
-        placed = {
-            name: (float(x), float(y), float(confidence))
-            for name, (x, y, confidence) in zip(card.landmarks, outputs.get("landmarks", ()), strict=False)
-        }
+        placed = {}
+        if "landmarks" in outputs:
+            points = refined(outputs["landmarks"], card.landmarks, card.stem_axis).tolist()
+            placed = {name: (x, y, sure) for name, (x, y, sure) in zip(card.landmarks, points, strict=True)}
         return replace(
             self._refused(radiograph, region, verdict),
             decision=decision,
@@ -154,11 +153,18 @@ class Classifier:
             cup_probability=probabilities.get("cup"),
             saliency=SaliencyMap(values, region.squared(), card.saliency.levels, card.saliency.method),
             zone_shares=zone_shares(values, placed, card.input.size),
+            notice=suitability.UNLIKE if suitability.unlike_training(card, _pooled(outputs)) else "",
             landmarks={
                 name: (*to_image(x, y, region, card.input.size), confidence)
                 for name, (x, y, confidence) in placed.items()
             },
         )
+
+
+def _pooled(outputs: Mapping[str, FloatArray]) -> FloatArray | None:
+    """(C,) of one hip: lucency-net gives its features pooled, the published networks give them as maps (C, h, w)."""
+    features = outputs.get("features")
+    return features if features is None or features.ndim == 1 else features.mean(axis=(1, 2))
 
 
 def _answered(prediction: Prediction) -> bool:

@@ -168,7 +168,7 @@ class LucencyNet(nn.Module):
 
     def training_outputs(self, x: Tensor) -> dict[str, Tensor]:
         """Raw outputs for the losses: `evidence`, `auxiliary` and `heatmaps` logits at stride 8, `suitability` (N, 4),
-        `components` (N, 2), `loose` (N,)."""
+        `components` (N, 2), `loose` (N,); `features` (N, 2 c5), the deepest activations pooled by mean and maximum."""
         p3, f5 = self.dense(x)
         evidence = self.evidence_head(p3).float()
         pooled = torch.cat([f5.mean(dim=(2, 3)), f5.amax(dim=(2, 3))], dim=1)
@@ -187,14 +187,21 @@ class LucencyNet(nn.Module):
             "suitability": suitability,
             "components": components,
             "loose": either(components),
+            "features": pooled.float(),
         }
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, 1, S, S) -> `logits` (N, 7) in the order of OUTPUTS, `evidence` (N, 2, S/8, S/8) as 0-1, `landmarks`
         (N, K, 3): x, y in input pixels and confidence, in the order of LANDMARKS."""
+        logits, evidence, landmarks, _ = self.with_features(image)
+        return logits, evidence, landmarks
+
+    def with_features(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """`forward`, and `features` (N, 2 c5): what the distance from the training set is measured on."""
         raw = self.training_outputs(image)
         logits = torch.cat([raw["loose"].unsqueeze(1), raw["components"], raw["suitability"]], dim=1)
-        return logits, torch.sigmoid(raw["evidence"]), soft_argmax(raw["heatmaps"], EVIDENCE_STRIDE)
+        landmarks = soft_argmax(raw["heatmaps"], EVIDENCE_STRIDE)
+        return logits, torch.sigmoid(raw["evidence"]), landmarks, raw["features"]
 
 
 class HipLocator(nn.Module):

@@ -54,6 +54,7 @@ _DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECAS
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Coefficients = tuple[float, float, float, float, float]
 Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -112,14 +113,28 @@ class SuitabilityRule(_Card, frozen=True, kw_only=True):
 
 
 class FeatureStatistics(_Card, frozen=True, kw_only=True):
-    """Distance from the training set, a second voice only: mean and spread of each pooled feature.
+    """How far pooled features lie from those of the suitable calibration hips: (features - mean) on whitened axes.
 
-    `limit` is the root-mean-square z-score beyond which an image counts as unlike the training set.
+    `mean` (C,) and `projection` (axes, C) are little-endian float32, base64 in JSON. `limit` is the root mean square
+    over the axes beyond which an image counts as unlike what the network learnt from; `n` hips set all of it.
     """
 
-    mean: tuple[float, ...]
-    std: tuple[Positive, ...]
+    mean: bytes
+    projection: bytes
     limit: Positive
+    n: int = 0
+
+
+class StemAxisFit(_Card, frozen=True, kw_only=True):
+    """How tip, head and shoulder correct the top of the stem's axis: coefficients of inference.stem_axis.
+
+    Applied where the network is at least `confidence` sure of these three; fitted on `n` hips.
+    """
+
+    real: Coefficients
+    imaginary: Coefficients
+    confidence: Fraction
+    n: int = 0
 
 
 class LocatorCard(_Card, frozen=True, kw_only=True):
@@ -176,6 +191,7 @@ class ModelCard(_Card, frozen=True, kw_only=True):
     indeterminate: IndeterminateBand | None = None
     suitability: dict[str, SuitabilityRule] = {}
     feature_statistics: FeatureStatistics | None = None
+    stem_axis: StemAxisFit | None = None
     locator: LocatorCard | None = None
     cohort: CohortCard = CohortCard()
     commit: str = ""
@@ -383,7 +399,8 @@ def _contradictions(card: ModelCard) -> Iterator[str]:
         yield "the display levels of its map do not rise"
     if card.indeterminate and card.indeterminate.low > card.indeterminate.high:
         yield "its indeterminate band ends before it begins"
-    if card.feature_statistics and len(card.feature_statistics.mean) != len(card.feature_statistics.std):
+    features = card.feature_statistics
+    if features and (not features.mean or len(features.mean) % 4 or len(features.projection) % len(features.mean)):
         yield "its feature statistics have different lengths"
     if card.locator and LOCATOR_ONNX_FILE not in card.files and LOCATOR_WEIGHTS_FILE not in card.files:
         yield "its locator has no weights"

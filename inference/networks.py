@@ -12,10 +12,11 @@ what the classifier is given, and not what a hook on `norm5` sees.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from safetensors import SafetensorError
@@ -34,6 +35,9 @@ from inference.model_bundle import (
 )
 from inference.prediction import InferenceError
 from inference.preprocess import InputSpec
+
+if TYPE_CHECKING:
+    from inference.lucency_net import HipLocator, LucencyNet
 
 _IMAGENET = InputSpec(224, 3, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF = InputSpec(299, 3, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -186,6 +190,19 @@ def with_map(network: PublishedNetwork, loose: int) -> NamedOutputs:
     return NamedOutputs(network, ("features", "logits", "channel_weights"), outputs)
 
 
+def lucency_outputs(network: LucencyNet, *, features: bool = True) -> NamedOutputs:
+    """What the graph of a bundled network gives; `features` are missing from bundles without statistics for them."""
+    names = ("logits", "evidence", "landmarks")
+    if features:
+        return NamedOutputs(network, (*names, "features"), network.with_features)
+    return NamedOutputs(network, names, network)
+
+
+def locator_outputs(locator: HipLocator) -> NamedOutputs:
+    """What the graph of a locator gives."""
+    return NamedOutputs(locator, ("centers", "sizes"), locator)
+
+
 def create(name: str, num_classes: int = 1, weights: str | Path = "none") -> PublishedNetwork:
     """A published network with `weights` as in `load_weights`."""
     if name not in ARCHITECTURES:
@@ -225,10 +242,10 @@ def load_network(bundle: ModelBundle, part: Literal["model", "locator"] = "model
     target: nn.Module
     if part == "locator":
         target = HipLocator()
-        wrapped = NamedOutputs(target, ("centers", "sizes"), target)
+        wrapped = locator_outputs(target)
     elif card.architecture == LUCENCY_NET:
         target = LucencyNet()
-        wrapped = NamedOutputs(target, ("logits", "evidence", "landmarks"), target)
+        wrapped = lucency_outputs(target, features=card.feature_statistics is not None)
     else:
         published = PublishedNetwork(card.architecture, class_count(card))
         wrapped, target = with_map(published, card.outputs.index("loose")), published.body
@@ -252,18 +269,36 @@ def class_count(card: ModelCard) -> int:
 
 def export_onnx(network: NamedOutputs, size: int, channels: int, path: Path) -> None:
     """Write the graph with its weights inside: input `image` (N, channels, size, size), outputs by name."""
+    import onnx
+
     network = network.eval().cpu()
-    torch.onnx.export(
-        network,
-        (torch.zeros(2, channels, size, size),),
-        str(path),
-        input_names=["image"],
-        output_names=list(network.names),
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
-        external_data=False,
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter deprecates its own calls
+        program = torch.onnx.export(
+            network,
+            (torch.zeros(2, channels, size, size),),
+            input_names=["image"],
+            output_names=list(network.names),
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # as it is wherever `dynamo` is set
+    model = program.model_proto
+    _forget_origin(model)
+    onnx.save(model, path)
+
+
+def _forget_origin(model: Any) -> None:
+    """Drop what the exporter notes beside the graph: stack traces with this machine's paths. The same weights then
+    give the same file wherever they are exported."""
+    graph = model.graph
+    noted = [model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer]
+    for function in model.functions:
+        noted += [function, *function.node, *function.value_info]
+    for holder in noted:
+        holder.ClearField("metadata_props")
+        holder.ClearField("doc_string")
 
 
 def _build(architecture: Architecture, num_classes: int) -> nn.Module:

@@ -91,7 +91,8 @@ class Prediction:
     seen_in_training: bool = False
     # name (as in imaging.zones) -> x, y in image pixels and confidence 0-1; empty when the network gives none
     landmarks: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
-    notice: str = ""  # a sentence where the network was given the picture in another way than it came
+    # sentences: the network was given the picture in another way than it came; it knows nothing like it
+    notice: str = ""
 
     @property
     def score(self) -> float | None:

@@ -1,8 +1,8 @@
 """Is this an AP radiograph of a hip replacement that the network may judge? If not: why, in one sentence.
 
 First what the file says about itself, then what the network sees. Distance from the training set is a second voice
-only: it refuses where the network itself is unsure, never an image that plainly shows what it should (the network
-learnt from simulations, and every real radiograph looks unlike them).
+only: it adds a sentence and never refuses (the network learnt from simulations, and every real radiograph looks more
+or less unlike them).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inference.prediction import Suitability
 
 MIN_REGION_PX = 64  # a region of fewer pixels shows no line
 MIN_INSIDE = 0.4  # share of the region that must lie in the image
-UNSURE_MARGIN = 0.15  # a score this little above its threshold is unsure: then distance counts
+UNLIKE = "This image looks unlike those that the CNN learnt from: take its answer with care."
 
 _OTHER_MODALITIES = {
     "CT": "a CT image",
@@ -55,33 +55,41 @@ def judge_file(radiograph: Radiograph, region: HipRegion) -> Suitability | None:
     return None
 
 
-def judge_outputs(card: ModelCard, scores: Mapping[str, float], distance: float | None = None) -> Suitability:
+def judge_outputs(card: ModelCard, scores: Mapping[str, float]) -> Suitability:
     """From the network's own scores (0-1 by name): one that misses its threshold refuses the image.
 
     The lowest score of all gives the reason, the card's order deciding between equals: what is least seen explains
     best, though another output with a stricter threshold may be what refused.
-
-    `distance` is `feature_distance` of the pooled features, where the bundle has the statistics for it.
     """
     if not all(scores[name] >= rule.threshold for name, rule in card.suitability.items()):
         lowest = min(card.suitability, key=lambda name: scores[name])
         return Suitability(False, card.suitability[lowest].sentence, dict(scores))
-    statistics = card.feature_statistics
-    if statistics is not None and distance is not None and not distance <= statistics.limit:
-        unsure = any(scores[name] < rule.threshold + UNSURE_MARGIN for name, rule in card.suitability.items())
-        if unsure or not card.suitability:
-            sentence = "This image is unlike the radiographs that the network knows."
-            return Suitability(False, sentence, dict(scores))
     return Suitability(True, "", dict(scores))
 
 
-def feature_distance(card: ModelCard, pooled: npt.NDArray[np.float32]) -> float | None:
-    """Root-mean-square z-score of pooled features (C,); None where the bundle has no statistics of that length."""
+def unlike_training(card: ModelCard, features: npt.NDArray[np.float32] | None) -> bool:
+    """The pooled features (C,) lie beyond the bundle's limit; never so where network or bundle cannot tell."""
+    distance = None if features is None else feature_distance(card, features)
+    # What is not a number is unlike anything.
+    return (
+        distance is not None and card.feature_statistics is not None and not distance <= card.feature_statistics.limit
+    )
+
+
+def feature_distance(card: ModelCard, features: npt.NDArray[np.float32]) -> float | None:
+    """Root mean square of pooled features (C,) on the bundle's axes: 1 for an ordinary hip of its calibration cohort.
+
+    None where the bundle has no statistics, or statistics of another length.
+    """
     statistics = card.feature_statistics
-    if statistics is None or len(statistics.mean) != len(pooled):
+    if statistics is None:
         return None
-    z = (pooled - np.asarray(statistics.mean)) / np.asarray(statistics.std)
-    return float(np.sqrt(np.mean(np.square(z))))
+    mean = np.frombuffer(statistics.mean, "<f4")
+    if features.shape != mean.shape:
+        return None
+    projection = np.frombuffer(statistics.projection, "<f4").reshape(-1, len(mean))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sqrt(np.mean(np.square(projection @ (features - mean)))))
 
 
 def _modality(radiograph: Radiograph) -> str:

@@ -63,7 +63,8 @@ def as_given(prediction: Prediction, shape: Shape, way: Way) -> Prediction:
         for name, (x, y, confidence) in prediction.landmarks.items()
     }
     region = _region_back(prediction.region, shape, way.turns)
-    return replace(prediction, region=region, saliency=saliency, landmarks=landmarks, notice=way.notice)
+    notice = f"{way.notice} {prediction.notice}".rstrip()
+    return replace(prediction, region=region, saliency=saliency, landmarks=landmarks, notice=notice)
 
 
 def _point_back(x: float, y: float, shape: Shape, turns: int) -> tuple[float, float]:

@@ -11,13 +11,11 @@ import hashlib
 import json
 import shutil
 import subprocess
-import warnings
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import onnx
 import torch
 from safetensors.torch import save_file
 from torch import nn
@@ -44,7 +42,7 @@ from inference.model_bundle import (
     load_bundle,
     seal_bundle,
 )
-from inference.networks import NamedOutputs, export_onnx
+from inference.networks import NamedOutputs, export_onnx, locator_outputs, lucency_outputs
 from inference.replay import record_reference
 from inference.saliency import CLASS_ACTIVATION_MAP
 from training.calibrate import Calibration, calibrate
@@ -79,32 +77,18 @@ def half_rounded(model: nn.Module) -> dict[str, torch.Tensor]:
     return state
 
 
-def export(model: nn.Module, names: tuple[str, ...], size: int, onnx_path: Path, weights_path: Path) -> None:
+def export(outputs: NamedOutputs, size: int, onnx_path: Path, weights_path: Path) -> None:
     """Write one network for both engines."""
-    model = model.to(memory_format=torch.contiguous_format).eval()
+    model = outputs.network.to(memory_format=torch.contiguous_format).eval()
     save_file(half_rounded(model), weights_path)
     weights_path.chmod(0o644)  # safetensors writes files for their owner alone
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
-        export_onnx(NamedOutputs(model, names, model), size, 1, onnx_path)
-    forget_origin(onnx_path)
-
-
-def forget_origin(path: Path) -> None:
-    """Drop what the exporter notes beside the graph: stack traces with this machine's paths. The same weights then
-    give the same file wherever they are exported."""
-    model = onnx.load(path)
-    graph = model.graph
-    for holder in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
-        holder.ClearField("metadata_props")
-        holder.ClearField("doc_string")
-    onnx.save(model, path)
+    export_onnx(outputs, size, 1, onnx_path)
 
 
 def export_networks(folder: Path, network: LucencyNet, locator: HipLocator) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    export(network, ("logits", "evidence", "landmarks"), INPUT_SIZE, folder / ONNX_FILE, folder / WEIGHTS_FILE)
-    export(locator, ("centers", "sizes"), LOCATOR_SIZE, folder / LOCATOR_ONNX_FILE, folder / LOCATOR_WEIGHTS_FILE)
+    export(lucency_outputs(network), INPUT_SIZE, folder / ONNX_FILE, folder / WEIGHTS_FILE)
+    export(locator_outputs(locator), LOCATOR_SIZE, folder / LOCATOR_ONNX_FILE, folder / LOCATOR_WEIGHTS_FILE)
 
 
 def current_commit() -> str:
@@ -153,6 +137,8 @@ def build_card(
             name: SuitabilityRule(threshold=threshold, sentence=SENTENCES[name])
             for name, threshold in calibration.suitability.items()
         },
+        feature_statistics=calibration.feature_statistics,
+        stem_axis=calibration.stem_axis,
         locator=LocatorCard(size=LOCATOR_SIZE, threshold=calibration.locator_threshold),
         training_data="simulated",
         cohort=cohort,
@@ -306,7 +292,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--note", default="", help="a sentence for the card on how this network came to be")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="the prepared hips that it learnt from")
     parser.add_argument("--out", type=Path, default=Path("resources/models/lucency-1"))
-    parser.add_argument("--version", default="1.0.0")
+    parser.add_argument("--version", required=True, help="of the new bundle, as 1.2.0; no network may bear another's")
     parser.add_argument("--title", default="Lucency, simulated radiographs")
     parser.add_argument("--work", type=Path, default=Path("runs/evaluation"))
     parser.add_argument("--sets", nargs="*", default=list(EVALUATION), choices=EVALUATION)

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from inference.lucency_net import OUTPUTS, SUITABILITY
+from inference.lucency_net import LANDMARKS, OUTPUTS, SUITABILITY
+from inference.model_bundle import Coefficients, FeatureStatistics, StemAxisFit
+from inference.stem_axis import ANCHORS, AXIS_TOP, HEAD, TIP, StemFrame, usable
 
 F64 = npt.NDArray[np.float64]
 
@@ -21,6 +24,14 @@ ALPHA = 0.025  # of each class may fall beyond the indeterminate band on the wro
 ACCEPTED_SHARE = 0.99  # of suitable hips, for each output of the gate
 MAX_GATE = 0.85  # real radiographs look unlike simulated ones: no output of the gate may ask for near certainty
 LOCATOR_THRESHOLD = 0.35
+ANCHOR_CONFIDENCE = 0.3  # tip, head and shoulder must be seen at least so surely to place the top of the stem's axis
+MIN_STEMS = 50  # fewer fit no regression
+MISPLACED = 0.1  # of the distance from tip to head: a point so far off was not found at all
+
+FEATURE_AXES = 16  # of the pooled features' variance; more tell cropped and lateral images less well from suitable ones
+HIPS_PER_AXIS = 10
+SHRINKAGE = 0.1  # of the axes' variances towards their mean
+ORDINARY_SHARE = 0.99  # of suitable hips lie within the limit of the feature distance
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,8 @@ class Calibration:
     band: Band
     levels: tuple[float, float]
     suitability: Mapping[str, float]
+    stem_axis: StemAxisFit | None = None
+    feature_statistics: FeatureStatistics | None = None
     locator_threshold: float = LOCATOR_THRESHOLD
     notes: tuple[str, ...] = field(default=())
 
@@ -118,6 +131,65 @@ def gate_threshold(accepted: npt.ArrayLike, refused: npt.ArrayLike, share: float
     return float(np.clip(special.expit(chosen), 0.02, MAX_GATE))
 
 
+def fit_stem_axis(landmarks: npt.ArrayLike, truth: npt.ArrayLike) -> StemAxisFit | None:
+    """From landmarks (N, K, 3) as the network placed them and the true ones (N, K, 2), in the order of LANDMARKS.
+
+    Least squares in the frame of each stem, on stems whose points were found, and surely. None where there are too few
+    of them, or where stems that were left out (of two halves, each in turn) would have been placed no better than by
+    the network itself.
+    """
+    placed, true_points = np.asarray(landmarks, float), np.asarray(truth, float)
+    known = usable(placed, LANDMARKS, ANCHOR_CONFIDENCE)
+    length = np.linalg.norm(np.diff(placed[:, [LANDMARKS.index(TIP), LANDMARKS.index(HEAD)], :2], axis=1)[:, 0], axis=1)
+    used = [LANDMARKS.index(name) for name in (*ANCHORS, AXIS_TOP)]
+    off = np.linalg.norm(placed[:, used, :2] - true_points[:, used], axis=2).max(axis=1)
+    known &= off < MISPLACED * length  # false where a true point is unknown
+    if known.sum() < MIN_STEMS:
+        return None
+    frame = StemFrame(placed[known, :, :2], LANDMARKS)
+    predictors, target = frame.predictors(), frame.from_image(true_points[known, LANDMARKS.index(AXIS_TOP)])
+    own = predictors[:, 1] + 1j * predictors[:, 2]
+    left_out = np.empty_like(target)
+    even = np.arange(len(target)) % 2 == 0
+    for half in (even, ~even):
+        real, imaginary = _least_squares(predictors[~half], target[~half])
+        left_out[half] = predictors[half] @ real + 1j * (predictors[half] @ imaginary)
+    if not np.median(np.abs(left_out - target)) < np.median(np.abs(own - target)):
+        return None
+    real, imaginary = _least_squares(predictors, target)
+    return StemAxisFit(
+        real=msgspec.convert(real.round(6).tolist(), Coefficients),
+        imaginary=msgspec.convert(imaginary.round(6).tolist(), Coefficients),
+        confidence=ANCHOR_CONFIDENCE,
+        n=len(target),
+    )
+
+
+def _least_squares(predictors: F64, target: npt.NDArray[np.complex128]) -> tuple[F64, F64]:
+    """Coefficients of the real and of the imaginary part."""
+    real, imaginary = np.linalg.lstsq(predictors, np.stack([target.real, target.imag], axis=1), rcond=None)[0].T
+    return real, imaginary
+
+
+def fit_feature_statistics(features: npt.ArrayLike) -> FeatureStatistics | None:
+    """From pooled features (N, C) of suitable hips: a Mahalanobis distance along the strongest principal components of
+    the standardised features, their variances shrunk. None of a network that gives no features."""
+    pooled = np.asarray(features, float)
+    if not len(pooled):
+        return None
+    axes = max(1, min(FEATURE_AXES, len(pooled) // HIPS_PER_AXIS))
+    mean, spread = pooled.mean(axis=0), np.maximum(pooled.std(axis=0), 1e-3)  # a feature that never varies says nothing
+    _, singular, directions = np.linalg.svd((pooled - mean) / spread, full_matrices=False)
+    variance = singular[:axes] ** 2 / len(pooled)
+    variance = (1 - SHRINKAGE) * variance + SHRINKAGE * variance.mean()
+    projection = (directions[:axes] / np.sqrt(variance)[:, None] / spread).astype("<f4")
+    distance = np.sqrt(np.mean(np.square((pooled - mean) @ projection.T), axis=1))
+    limit = round(float(np.quantile(distance, ORDINARY_SHARE)), 4)
+    return FeatureStatistics(
+        mean=mean.astype("<f4").tobytes(), projection=projection.tobytes(), limit=limit, n=len(pooled)
+    )
+
+
 def calibrate(rows: list[dict], chosen_on: str) -> Calibration:
     """`rows` are those of training.scoring on the calibration cohort (suitable hips and images to refuse)."""
     temperature: dict[str, float] = {}
@@ -158,4 +230,6 @@ def calibrate(rows: list[dict], chosen_on: str) -> Calibration:
         conformal_band(truth, probability, ALPHA, threshold),
         (round(low, 3), round(high, 3)),
         suitability,
+        fit_stem_axis([row["landmarks"] for row in suitable], [row["landmark_truth"] for row in suitable]),
+        fit_feature_statistics([row["features"] for row in suitable if "features" in row]),
     )

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from inference.lucency_net import COMPONENTS, LANDMARKS, OUTPUTS
 from inference.model_bundle import Metric, ModelCard
+from inference.suitability import unlike_training
 from study.statistics.accuracy import proportion
 from study.statistics.roc import NotEstimableError, auc_delong
-from training.scoring import by_kind, outcome
+from training.scoring import by_kind, landmark_mm, outcome
 
 Row = Mapping[str, Any]
 BOOTSTRAP = 1000
@@ -198,10 +199,11 @@ def saliency(rows: Sequence[Row], cohort: str) -> list[Metric]:
     return [metric for metric in found if metric is not None]
 
 
-def landmarks(rows: Sequence[Row], cohort: str) -> list[Metric]:
-    """Median distance in mm of each landmark, and of the head radius."""
+def landmarks(rows: Sequence[Row], card: ModelCard, cohort: str) -> list[Metric]:
+    """Median distance in mm of each landmark from where it is."""
+    distances = [landmark_mm(row, card) for row in rows]
     found = [
-        average(f"{name} error, mm (median)", (row.get("landmark_mm", {}).get(name) for row in rows), cohort, np.median)
+        average(f"{name} error, mm (median)", (known.get(name) for known in distances), cohort, np.median)
         for name in LANDMARKS
     ]
     return [metric for metric in found if metric is not None]
@@ -220,13 +222,23 @@ def gate(rows: Sequence[Row], card: ModelCard, cohort: str) -> list[Metric]:
                 if max(row["record"]["rows"], row["record"]["cols"]) <= 256
             ]
             found.append(share("accepted: suitable, up to 256 px", small, cohort))
+            found.append(_noted(kind, own, card, cohort))
             continue
         images: dict[tuple[int, int], bool] = {}
         for row in own:
             key = (row["record"]["seed"], row["record"]["index"])
             images[key] = images.get(key, True) and outcome(row, card)[0] == "not_assessable"
         found.append(share(f"refused: {kind}", images.values(), cohort))
+        found.append(_noted(kind, own, card, cohort))
     return [metric for metric in found if metric is not None]
+
+
+def _noted(kind: str, rows: Sequence[Row], card: ModelCard, cohort: str) -> Metric | None:
+    """Regions that get the sentence that they look unlike the training set, or would if they were accepted."""
+    if card.feature_statistics is None:
+        return None
+    noted = [unlike_training(card, row["features"]) for row in rows if "features" in row]
+    return share(f"unlike what it learnt from: {kind}", noted, cohort)
 
 
 def measure(rows: Sequence[Row], card: ModelCard, cohort: str) -> list[Metric]:
@@ -234,7 +246,7 @@ def measure(rows: Sequence[Row], card: ModelCard, cohort: str) -> list[Metric]:
     return [
         *diagnosis(rows, card, cohort),
         *saliency(rows, cohort),
-        *landmarks(rows, cohort),
+        *landmarks(rows, card, cohort),
         *gate(rows, card, cohort),
     ]
 

@@ -23,6 +23,23 @@ def _row(metric: Metric) -> str:
     return f"| {metric.name} | {metric.value:.3f} | {interval} | {metric.n} |"
 
 
+def _second_voices(card: ModelCard) -> list[str]:
+    """What corrects or comments on an answer without changing the decision."""
+    lines = []
+    features, axis = card.feature_statistics, card.stem_axis
+    if features is not None:
+        lines.append(
+            f"- Noted as unlike what the network learnt from, and never refused for it: beyond a distance of "
+            f"{features.limit:.2f} in its deepest features, which 99 % of {features.n} suitable calibration hips keep."
+        )
+    if axis is not None:
+        lines.append(
+            f"- The top of the stem's axis is placed by tip, head and shoulder (regression on {axis.n} calibration hips) "
+            f"where the network is at least {axis.confidence:g} sure of these three, else by the network alone."
+        )
+    return lines
+
+
 def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str], commands: Sequence[str]) -> str:
     """Markdown. `description` are paragraphs on how this network was trained; `commands` reproduce it."""
     point, band = card.operating_point, card.indeterminate
@@ -73,6 +90,7 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
         "- Refused when a gate output stays below its threshold: "
         + ", ".join(f"{name} {rule.threshold:.3f}" for name, rule in card.suitability.items())
         + ".",
+        *_second_voices(card),
         (
             f"- The map shown is the network's own evidence (0–1 per cell of 8 x 8 input pixels), drawn from "
             f"{card.saliency.levels[0]} (nothing) to {card.saliency.levels[1]} (full colour)."

@@ -32,10 +32,11 @@ from inference.lucency_net import (
     OUTPUTS,
     SUITABILITY,
 )
-from inference.model_bundle import LocatorCard
+from inference.model_bundle import LocatorCard, ModelCard
 from inference.preprocess import InputSpec, network_input
 from inference.regions import locator_batch, propose
 from inference.saliency import class_activation
+from inference.stem_axis import refined
 from training.calibrate import LOCATOR_THRESHOLD
 from training.dataset import any_pool
 from training.prepare import SUITABILITY_TARGETS, cup_side, dense_pixels, hip_record, hip_suitability, landmark_points
@@ -255,12 +256,20 @@ def _measured(
             shown = values >= level
             union = (shown | mask).sum()
             measured[f"iou_{name}_{level}"] = float((shown & mask).sum() / union)
-    distance = np.linalg.norm(outputs["landmarks"][at][:, :2] - points, axis=1) * row["px_mm"]
-    measured["landmark_mm"] = {
-        name: float(value) for name, value in zip(LANDMARKS, distance, strict=True) if np.isfinite(value)
-    }
-    measured["landmark_confidence"] = [round(float(value), 3) for value in outputs["landmarks"][at][:, 2]]
+    measured["landmarks"] = outputs["landmarks"][at]
+    measured["landmark_truth"] = points
+    if "features" in outputs:
+        measured["features"] = outputs["features"][at]
     return measured
+
+
+def landmark_mm(row: Mapping[str, Any], card: ModelCard) -> dict[str, float]:
+    """Distance of each landmark, as the classifier would place it, from where it is; none where the hip was missed."""
+    if row["logits"] is None:
+        return {}
+    placed = refined(row["landmarks"], LANDMARKS, card.stem_axis)
+    distance = np.linalg.norm(placed[:, :2] - row["landmark_truth"], axis=1) * row["px_mm"]
+    return {name: float(value) for name, value in zip(LANDMARKS, distance, strict=True) if np.isfinite(value)}
 
 
 def dilated(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -274,7 +283,7 @@ def dilated(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return out
 
 
-def outcome(row: Mapping[str, Any], card: Any) -> tuple[str, float | None]:
+def outcome(row: Mapping[str, Any], card: ModelCard) -> tuple[str, float | None]:
     """(decision, calibrated probability) by the card's rules, as the classifier would decide."""
     if row["logits"] is None:
         return "not_assessable", None

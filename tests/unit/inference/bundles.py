@@ -64,11 +64,11 @@ def card(**changes: object) -> ModelCard:
     return ModelCard(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def write_model(path: Path, *, external: str = "") -> None:
+def write_model(path: Path, *, external: str = "", features: bool = False) -> None:
     """evidence = sigmoid(20 x (cell mean - 0.5)): stem from the lower half of the image, cup from the upper.
 
     stem, cup = logit of their strongest cell, loose = the larger; implant = 50 x (brightness - 0.02): a dark image
-    has none; ap_view = 5 unless the very left column is bright.
+    has none; ap_view = 5 unless the very left column is bright. `features`, where asked for: the brightness, twice.
     """
     cells = SIZE // STRIDE
     half = np.zeros((1, 2, cells, cells), np.float32)
@@ -113,6 +113,9 @@ def write_model(path: Path, *, external: str = "") -> None:
         node("Expand", ["points", "wanted"], ["landmarks"]),
     ]
     outputs = {"logits": ["n", 5], "evidence": ["n", 2, cells, cells], "landmarks": ["n", len(LANDMARKS), 3]}
+    if features:
+        nodes.append(node("Concat", ["brightness", "brightness"], ["features"], axis=1))
+        outputs["features"] = ["n", 2]
     _save(path, nodes, constants, ["n", 1, SIZE, SIZE], outputs, external)
 
 
@@ -159,7 +162,7 @@ def make_bundle(folder: Path, *, locator: bool = False, external: str = "", **ch
     if locator:
         write_locator(folder / "locator.onnx")
         changes.setdefault("locator", LocatorCard(size=LOCATOR_SIZE, threshold=0.6, mean=0.0, std=1.0))
-    write_model(folder / "model.onnx", external=external)
+    write_model(folder / "model.onnx", external=external, features="feature_statistics" in changes)
     (folder / "MODEL_CARD.md").write_text("# Tiny\n", encoding="utf-8")
     unsealed = card(**changes)
     record_reference(folder, unsealed, reference_pixels())

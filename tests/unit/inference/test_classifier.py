@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from imaging.geometry import HipRegion
 from imaging.radiograph import Side
 from imaging.worker import SupervisedWorker
-from inference import worker
+from inference import suitability, worker
 from inference.classifier import Classifier, calibrated, decide, zone_shares
-from inference.model_bundle import BundleError, IndeterminateBand, OperatingPoint
+from inference.model_bundle import BundleError, FeatureStatistics, IndeterminateBand, OperatingPoint, StemAxisFit
 from inference.prediction import Decision, Engine, Prediction
 from inference.saliency import class_activation, grad_cam
 from tests.unit.inference import bundles
@@ -85,6 +85,38 @@ def test_not_assessable_has_a_reason_and_no_score(classifier: Classifier) -> Non
         assert prediction.reason == prediction.suitability.reason == reason
         assert prediction.probability is prediction.saliency is prediction.score is None
         assert set(prediction.suitability.scores) == set(bundles.SUITABILITY)
+
+
+@pytest.mark.parametrize(("limit", "noted"), [(5.0, False), (0.03, True)])
+def test_what_looks_unlike_the_training_set_is_noted_and_decided_all_the_same(
+    classifier: Classifier, tmp_path: Path, limit: float, noted: bool
+) -> None:
+    """The features are the mean brightness, twice; the distance is from black."""
+    statistics = FeatureStatistics(mean=bytes(8), projection=np.eye(2, dtype="<f4").tobytes(), limit=limit)
+    second = Classifier(bundles.make_bundle(tmp_path / "tiny", feature_statistics=statistics), "cpu")
+    for pixels in (bundles.hip(), bundles.hip(None), bundles.hip(grey=0.55)):
+        alone, told = predict(classifier, pixels), predict(second, pixels)
+        assert told.notice == (suitability.UNLIKE if noted else "")
+        assert alone.notice == ""
+        assert (told.decision, told.probability, told.reason) == (alone.decision, alone.probability, alone.reason)
+        assert told.suitability == alone.suitability
+    lateral = bundles.hip()
+    lateral[:, :4] = 1.0
+    refused = predict(second, lateral)
+    assert refused.decision is Decision.NOT_ASSESSABLE
+    assert refused.notice == ""  # it has a reason of its own
+
+
+def test_top_of_the_stem_s_axis_is_placed_by_its_anchors(classifier: Classifier, tmp_path: Path) -> None:
+    """Landmarks and zones alike follow the bundle's coefficients; here: half-way between head and shoulder."""
+    fit = StemAxisFit(real=(0.5, 0, 0, 0.5, 0), imaginary=(0, 0, 0, 0, 0.5), confidence=0.5)
+    second = Classifier(bundles.make_bundle(tmp_path / "tiny", stem_axis=fit), "cpu")
+    own, placed = (predict(one, bundles.hip((32, 16))) for one in (classifier, second))
+    assert own.landmarks["stem_axis_top"] == pytest.approx((24.0, 20.0, 0.9))
+    assert placed.landmarks["stem_axis_top"] == pytest.approx((29.0, 18.0, 0.9), abs=1e-4)
+    assert placed.landmarks["stem_tip"] == own.landmarks["stem_tip"]
+    assert placed.zone_shares != own.zone_shares
+    assert placed.probability == own.probability
 
 
 def test_one_forward_pass_gives_everything(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:

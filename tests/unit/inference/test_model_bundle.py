@@ -184,6 +184,11 @@ def test_newer_schema_says_so(folder: Path) -> None:
         {"saliency": {"method": "Grad-CAM", "levels": [1, 0]}},
         {"indeterminate": {"low": 0.9, "high": 0.1}},
         {"operating_point": {"threshold": 2, "chosen_on": ""}},
+        {"feature_statistics": {"mean": "AAAA", "projection": "AAAAAAAA", "limit": 1}},  # three bytes are no float
+        {
+            "feature_statistics": {"mean": "AAAAAAAAAAA=", "projection": "AAAAAA==", "limit": 1}
+        },  # two features, one axis
+        {"stem_axis": {"real": [1, 2, 3, 4], "imaginary": [1, 2, 3, 4, 5], "confidence": 0.3}},
     ],
 )
 def test_a_card_that_is_wrong_is_refused(folder: Path, changes: dict[str, object]) -> None:

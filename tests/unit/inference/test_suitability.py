@@ -8,7 +8,7 @@ import pytest
 from imaging.geometry import HipRegion
 from imaging.radiograph import View
 from inference.model_bundle import FeatureStatistics, SuitabilityRule
-from inference.suitability import feature_distance, judge_file, judge_outputs
+from inference.suitability import feature_distance, judge_file, judge_outputs, unlike_training
 from tests.unit.inference.bundles import SENTENCES, card, hip, radiograph
 
 PIXELS = np.pad(hip(), 100, mode="reflect")
@@ -81,15 +81,26 @@ def test_the_least_seen_gives_the_sentence() -> None:
     assert not judge_outputs(card(), {"implant": float("nan"), "ap_view": 0.9}).assessable
 
 
-def test_distance_is_a_second_voice_only() -> None:
-    told = card(feature_statistics=FeatureStatistics(mean=(0.0, 1.0), std=(1.0, 2.0), limit=3.0))
-    near = feature_distance(told, np.array([1.0, 3.0], np.float32))
-    far = feature_distance(told, np.array([10.0, 21.0], np.float32))
-    assert near == pytest.approx(1.0)
-    assert far == pytest.approx(10.0)
-    plain, unsure = {"implant": 0.99, "ap_view": 0.99}, {"implant": 0.55, "ap_view": 0.99}
-    assert judge_outputs(told, plain, far).assessable  # it looks unlike simulations, and is plainly a replaced hip
-    assert judge_outputs(told, unsure, near).assessable
-    assert "unlike" in judge_outputs(told, unsure, far).reason
+def statistics(limit: float = 3.0) -> FeatureStatistics:
+    """Of two features around (0, 1) on two axes: the first as it is, half of the second."""
+    mean, projection = np.array([0, 1], "<f4"), np.array([[1, 0], [0, 0.5]], "<f4")
+    return FeatureStatistics(mean=mean.tobytes(), projection=projection.tobytes(), limit=limit)
+
+
+def test_distance_is_measured_on_the_bundle_s_axes() -> None:
+    told = card(feature_statistics=statistics())
+    near, far = np.array([1.0, 3.0], np.float32), np.array([10.0, 21.0], np.float32)
+    assert feature_distance(told, near) == pytest.approx(1.0)
+    assert feature_distance(told, far) == pytest.approx(10.0)
+    assert not unlike_training(told, near)
+    assert unlike_training(told, far)
+    assert unlike_training(told, np.array([np.nan, 0], np.float32))
+
+
+def test_without_statistics_or_features_nothing_is_unlike() -> None:
+    told = card(feature_statistics=statistics())
     assert feature_distance(told, np.zeros(3, np.float32)) is None
     assert feature_distance(card(), np.zeros(2, np.float32)) is None
+    assert not unlike_training(told, np.full(3, 1e9, np.float32))
+    assert not unlike_training(told, None)
+    assert not unlike_training(card(), np.full(2, 1e9, np.float32))

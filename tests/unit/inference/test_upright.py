@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,12 @@ def test_a_turned_picture_is_seen_in_its_own_pixels(classifier: Classifier, pict
         marked[int(before[1]), int(before[0])] = True
         row, col = np.argwhere(np.rot90(marked, turns))[0]
         assert after == pytest.approx((col + 0.5, row + 0.5), abs=1.0)
+
+
+def test_what_was_said_of_the_changed_picture_is_said_too(classifier: Classifier, picture: np.ndarray) -> None:
+    said = replace(assess(classifier, picture), notice="It looks unlike anything.")
+    way = upright.WAYS[0]
+    assert upright.as_given(said, picture.shape, way).notice == f"{way.notice} It looks unlike anything."
 
 
 def test_a_region_that_a_person_set_stays_where_it_is(classifier: Classifier, picture: np.ndarray) -> None:

@@ -7,18 +7,23 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 import training.bundle
 import training.evaluate
 from inference.classifier import Classifier
-from inference.model_bundle import load_bundle
+from inference.lucency_net import LANDMARKS
+from inference.model_bundle import StemAxisFit, load_bundle
+from inference.suitability import unlike_training
+from tests.unit.inference import bundles
+from training.__main__ import main
 from training.dataset import load_shards
 from training.fit import FitOptions, fit
 from training.measure import area, average, gate, share
 from training.prepare import prepare
-from training.scoring import CohortSpec, as_radiograph, dilated, outcome, overlap, score_cases
+from training.scoring import CohortSpec, as_radiograph, dilated, landmark_mm, outcome, overlap, score_cases
 from training.simulation.options import SimulationOptions
 
 SMALL = SimulationOptions(size_px=(220, 260), work_spacing_mm=0.9, pelvis_share=0.1, unsuitable_share=0.2)
@@ -61,6 +66,54 @@ def test_bundle_loads_and_predicts(made: Path) -> None:
     predictions = classifier.assess(as_radiograph(pixels))
     assert predictions
     assert all(prediction.model_id == "tiny" for prediction in predictions)
+
+
+def test_bundle_carries_its_second_voice(made: Path) -> None:
+    """Statistics of its own network's features, on the hips it was calibrated on; torch and ONNX Runtime agree."""
+    from inference.engine import OnnxEngine, TorchEngine
+    from inference.networks import load_network
+    from inference.prediction import Engine
+    from inference.replay import replay
+
+    bundle = load_bundle(made / "tiny")
+    statistics = bundle.card.feature_statistics
+    assert statistics is not None
+    rows = score_cases(
+        next((made / "work").glob("*/calibration-78")), OnnxEngine(bundle.folder / "model.onnx", threads=1), images=24
+    )
+    suitable = [row for row in rows if row["found"] and row["hip_suitability"] == "suitable"]
+    assert statistics.n == len(suitable)
+    assert sum(unlike_training(bundle.card, row["features"]) for row in suitable) <= 1
+    assert "never refused for it" in (bundle.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert any(metric.name == "unlike what it learnt from: suitable" for metric in bundle.card.metrics)
+    replay(
+        bundle, TorchEngine(load_network(bundle), Engine.CPU), TorchEngine(load_network(bundle, "locator"), Engine.CPU)
+    )
+
+
+def test_landmarks_are_measured_where_the_classifier_places_them() -> None:
+    card = bundles.card(landmarks=LANDMARKS)
+    placed = np.zeros((len(LANDMARKS), 3), np.float32)
+    placed[:, 2] = 0.9
+    for name, point in (("head_center", (40, 0)), ("stem_tip", (0, 160)), ("shoulder", (-4, 20))):
+        placed[LANDMARKS.index(name), :2] = point
+    truth = placed[:, :2].copy()
+    truth[LANDMARKS.index("stem_axis_top")] = (18, 10)
+    truth[LANDMARKS.index("teardrop")] = np.nan
+    row = {"logits": [0.0], "landmarks": placed, "landmark_truth": truth, "px_mm": 0.5}
+    own = landmark_mm(row, card)
+    assert own["stem_axis_top"] == pytest.approx(0.5 * np.hypot(18, 10))
+    assert own["stem_tip"] == 0
+    assert "teardrop" not in own
+    fit = StemAxisFit(real=(0.5, 0, 0, 0.5, 0), imaginary=(0, 0, 0, 0, 0.5), confidence=0.5)
+    assert landmark_mm(row, msgspec.structs.replace(card, stem_axis=fit))["stem_axis_top"] == pytest.approx(0, abs=1e-4)
+    assert landmark_mm({"logits": None}, card) == {}
+
+
+def test_a_version_must_be_given(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bundle", "--network", "a", "--locator", "b", "--data", "c"])
+    assert "--version" in capsys.readouterr().err
 
 
 def test_card_names_sets_and_says_simulated(made: Path) -> None:

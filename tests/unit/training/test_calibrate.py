@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.calibrate import choose_threshold, conformal_band, fit_temperature, gate_threshold
+from inference.lucency_net import LANDMARKS
+from inference.stem_axis import refined
+from inference.suitability import unlike_training
+from tests.unit.inference import bundles
+from training.calibrate import (
+    choose_threshold,
+    conformal_band,
+    fit_feature_statistics,
+    fit_stem_axis,
+    fit_temperature,
+    gate_threshold,
+)
 
 
 def test_temperature_recovers_what_made_the_labels() -> None:
@@ -70,3 +81,86 @@ def test_gate_lies_between_the_groups() -> None:
     assert threshold == pytest.approx(0.5)
     overlapping = gate_threshold(np.linspace(0.2, 0.99, 1000), np.linspace(0.0, 0.6, 100))
     assert (np.linspace(0.2, 0.99, 1000) >= overlapping).mean() >= 0.99
+
+
+def stems(count: int, own_error: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks of hips of either side as a network would place them, and the truth. The axis ends 15 mm below the
+    shoulder's height, on the line to the tip; the network sees that point to `own_error`, tip, head and shoulder to .5."""
+    rng = np.random.default_rng(seed)
+    side = rng.choice([-1.0, 1.0], count)
+    length = rng.normal(150, 15, count)
+    at = {
+        "stem_tip": np.stack([np.zeros(count), length], axis=1),
+        "head_center": np.stack([side * rng.normal(40, 4, count), rng.normal(-20, 5, count)], axis=1),
+        "shoulder": np.stack([-4 * side, np.zeros(count)], axis=1),
+        "stem_axis_top": np.stack([np.zeros(count), np.full(count, 15.0)], axis=1),
+    }
+    truth = np.full((count, len(LANDMARKS), 2), np.nan)
+    placed = rng.normal(0, 30, (count, len(LANDMARKS), 3))
+    placed[..., 2] = 0.9
+    for name, points in at.items():
+        index = LANDMARKS.index(name)
+        truth[:, index] = points
+        placed[:, index, :2] = points + rng.normal(0, own_error if name == "stem_axis_top" else 0.5, (count, 2))
+    return placed.astype(np.float32), truth
+
+
+def test_stem_axis_is_placed_by_its_anchors() -> None:
+    fit = fit_stem_axis(*stems(400, 3.0, 0))
+    assert fit is not None
+    assert fit.n == 400
+    placed, truth = stems(200, 3.0, 1)  # stems that it was not fitted on
+    top = LANDMARKS.index("stem_axis_top")
+
+    def error(points: np.ndarray) -> float:
+        return float(np.median(np.linalg.norm(points[:, top, :2] - truth[:, top], axis=1)))
+
+    better = np.stack([refined(points, LANDMARKS, fit) for points in placed])
+    assert error(placed) > 3.0
+    assert error(better) < 1.0
+
+
+def test_stem_axis_fit_is_not_led_by_outliers() -> None:
+    placed, truth = stems(400, 3.0, 0)
+    clean = fit_stem_axis(placed, truth)
+    shoulder = LANDMARKS.index("shoulder")
+    placed[::20, shoulder, :2] += 400.0  # one shoulder in twenty was found somewhere else
+    spoiled = fit_stem_axis(placed, truth)
+    assert clean is not None
+    assert spoiled is not None
+    assert spoiled.real + spoiled.imaginary == pytest.approx(clean.real + clean.imaginary, abs=0.08)
+
+
+def test_stem_axis_is_left_to_a_network_that_needs_no_help() -> None:
+    exact = fit_stem_axis(*stems(400, 0.05, 0))
+    assert exact is None or exact.real[1] > 0.9  # its own point counts most
+    placed, truth = stems(400, 3.0, 0)
+    assert fit_stem_axis(placed[:20], truth[:20]) is None  # too few
+    placed[:, LANDMARKS.index("shoulder"), 2] = 0.1
+    assert fit_stem_axis(placed, truth) is None  # never sure
+
+
+def test_feature_distance_tells_what_lies_elsewhere() -> None:
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(5, 40))
+
+    def hips(count: int, shift: float = 0.0) -> np.ndarray:
+        features = np.maximum(rng.normal(shift, 1, (count, 5)) @ mixing + rng.normal(0, 0.1, (count, 40)), 0)
+        features[:, 7] = 0.0  # a dead feature
+        return features.astype(np.float32)
+
+    statistics = fit_feature_statistics(hips(1000))
+    assert statistics is not None
+    assert statistics.n == 1000
+    told = bundles.card(feature_statistics=statistics)
+    ordinary = [unlike_training(told, features) for features in hips(1000)]
+    elsewhere = [unlike_training(told, features) for features in hips(200, shift=4.0)]
+    assert np.mean(ordinary) == pytest.approx(0.01, abs=0.012)
+    assert np.mean(elsewhere) > 0.9
+
+
+def test_few_hips_give_few_axes_and_no_features_no_statistics() -> None:
+    few = fit_feature_statistics(np.random.default_rng(0).normal(size=(12, 40)))
+    assert few is not None
+    assert len(few.projection) == len(few.mean) == 40 * 4
+    assert fit_feature_statistics([]) is None

@@ -25,6 +25,7 @@ from inference.lucency_net import (
     local_contrast,
     soft_argmax,
 )
+from inference.networks import export_onnx, locator_outputs, lucency_outputs
 from training.bundle import export
 
 
@@ -75,31 +76,49 @@ def test_local_contrast_ignores_exposure() -> None:
     assert torch.allclose(local_contrast(image * 3.0), brighter, atol=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("network", "names", "size"),
-    [(LucencyNet, ("logits", "evidence", "landmarks"), INPUT_SIZE), (HipLocator, ("centers", "sizes"), LOCATOR_SIZE)],
-)
-def test_onnx_runtime_agrees_with_torch(
-    tmp_path: Path, network: type[torch.nn.Module], names: tuple[str, ...], size: int
-) -> None:
-    torch.manual_seed(3)
-    model = network()
-    with torch.no_grad():  # statistics as after training, so that folding them into weights is tested
+def as_trained(model: torch.nn.Module) -> torch.nn.Module:
+    """Batch statistics as after training, so that folding them into weights is tested."""
+    with torch.no_grad():
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.1)
                 module.running_var.uniform_(0.5, 1.5)
-    export(model, names, size, tmp_path / "model.onnx", tmp_path / "model.safetensors")
+    return model.eval()
+
+
+@pytest.mark.parametrize(("part", "size"), [("model", INPUT_SIZE), ("locator", LOCATOR_SIZE)])
+def test_onnx_runtime_agrees_with_torch(tmp_path: Path, part: str, size: int) -> None:
+    torch.manual_seed(3)
+    outputs = (
+        lucency_outputs(as_trained(LucencyNet())) if part == "model" else locator_outputs(as_trained(HipLocator()))
+    )
+    export(outputs, size, tmp_path / "model.onnx", tmp_path / "model.safetensors")
     image = np.random.default_rng(0).normal(size=(2, 1, size, size)).astype(np.float32)
     ours = OnnxEngine(tmp_path / "model.onnx", threads=1).run(image)
     with torch.no_grad():
-        expected = dict(zip(names, model(torch.from_numpy(image)), strict=True))
+        expected = outputs(torch.from_numpy(image))
     assert ours.keys() == expected.keys()
     # No trace of the machine that exported it.
     assert str(Path(__file__).parents[3]).encode() not in (tmp_path / "model.onnx").read_bytes()
-    for name in names:
+    for name in outputs.names:
         scale = max(1.0, float(expected[name].abs().max()))
         assert np.abs(ours[name] - expected[name].numpy()).max() <= 1e-3 * scale
+
+
+def test_features_change_nothing_else_in_the_graph(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    network = as_trained(LucencyNet())
+    image = np.random.default_rng(0).normal(size=(1, 1, INPUT_SIZE, INPUT_SIZE)).astype(np.float32)
+    found = []
+    for features in (False, True):
+        path = tmp_path / f"{features}.onnx"
+        export_onnx(lucency_outputs(network, features=features), INPUT_SIZE, 1, path)
+        found.append(OnnxEngine(path, threads=1).run(image))
+    without, with_features = found
+    assert with_features.keys() - without.keys() == {"features"}
+    assert with_features["features"].shape == (1, 384)
+    for name, values in without.items():
+        np.testing.assert_allclose(with_features[name], values, rtol=0, atol=1e-6)
 
 
 def test_locator_shapes() -> None:
