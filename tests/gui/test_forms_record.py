@@ -15,7 +15,9 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from gui import errors, file_dialogs, theme
 from gui.preferences import Preferences
 from gui.views.comparison import ComparisonView, agreement_words, zone_words
-from gui.views.record_view import Filter, RecordModel, RecordView, make_rows, predicates
+from gui.views.record_model import RecordModel
+from gui.views.record_rows import Filter, make_rows, predicates
+from gui.views.record_view import RecordView
 from study.events import EventKind, ReadingSubmitted
 from study.model import Call, CaseKey, Reader, ReaderKind, Reading, ReadingMode, ZoneFinding
 from study.record import Record, RecordedReading
@@ -81,37 +83,37 @@ def ids(view):
 
 
 def settled(qtbot, view, text):
-    qtbot.waitUntil(lambda: text in view.place_label.text())
+    qtbot.waitUntil(lambda: text in view.details.place_label.text())
 
 
 def test_people_are_shown_first_and_everyone_on_request(view):
     assert ids(view) == {"r2", "r3", "r4", "r5"}
-    view.who_box.setCurrentIndex(view.who_box.findText("Readers and CNN"))
+    view.filters.who_box.setCurrentIndex(view.filters.who_box.findText("Readers and CNN"))
     assert ids(view) == {"r1", "r2", "r3", "r4", "r5"}
-    view.who_box.setCurrentIndex(view.who_box.findText("The CNN"))
+    view.filters.who_box.setCurrentIndex(view.filters.who_box.findText("The CNN"))
     assert ids(view) == {"r1"}
 
 
 def test_each_filter_and_all_together(view, qtbot):
-    view.who_box.setCurrentIndex(view.who_box.findText("Dr Ünal"))
+    view.filters.who_box.setCurrentIndex(view.filters.who_box.findText("Dr Ünal"))
     assert ids(view) == {"r4", "r5"}
-    view.call_box.setCurrentIndex(view.call_box.findText("Not assessable"))
+    view.filters.call_box.setCurrentIndex(view.filters.call_box.findText("Not assessable"))
     assert ids(view) == {"r5"}
-    view.call_box.setCurrentIndex(0)
-    view.who_box.setCurrentIndex(0)
-    view.mode_box.setCurrentIndex(view.mode_box.findData(ReadingMode.REVISED))
+    view.filters.call_box.setCurrentIndex(0)
+    view.filters.who_box.setCurrentIndex(0)
+    view.filters.mode_box.setCurrentIndex(view.filters.mode_box.findData(ReadingMode.REVISED))
     assert ids(view) == {"r3"}
-    view.mode_box.setCurrentIndex(0)
-    qtbot.keyClicks(view.search, "WIDE line")
+    view.filters.mode_box.setCurrentIndex(0)
+    qtbot.keyClicks(view.filters.search, "WIDE line")
     qtbot.waitUntil(lambda: ids(view) == {"r2"})
-    view.search.clear()
+    view.filters.search.clear()
     qtbot.waitUntil(lambda: len(ids(view)) == 4)
     tomorrow = QDate.currentDate().addDays(1)
-    view.since_edit.setDate(tomorrow)
+    view.filters.since_edit.setDate(tomorrow)
     assert ids(view) == set()
     assert not view.export_button.isEnabled()
-    view.since_edit.setDate(QDate.currentDate().addDays(-1))
-    view.until_edit.setDate(tomorrow)
+    view.filters.since_edit.setDate(QDate.currentDate().addDays(-1))
+    view.filters.until_edit.setDate(tomorrow)
     assert len(ids(view)) == 4
 
 
@@ -128,13 +130,13 @@ def test_the_summary_counts_and_claims_nothing(view, qtbot):
 
 def test_a_reading_is_shown_beside_the_cnns(view, qtbot):
     view.select("r3")
-    words = [label.text() for label in view.comparison.findChildren(QLabel)]
-    assert view.comparison.verdict.text() == "Both say not loose"
+    words = [label.text() for label in view.details.comparison.findChildren(QLabel)]
+    assert view.details.comparison.verdict.text() == "Both say not loose"
     assert any("23 of 100" in text for text in words)
     assert any("Loose, 80 of 100" in text for text in words)  # before the CNN was shown
     view.select("r2")
-    assert view.comparison.verdict.text() == "Reader: loose · CNN: not loose"
-    assert view.comment_label.text() == "wide line"
+    assert view.details.comparison.verdict.text() == "Reader: loose · CNN: not loose"
+    assert view.details.comment_label.text() == "wide line"
     settled(qtbot, view, "where it was")
 
 
@@ -152,8 +154,8 @@ def test_a_moved_image_is_relinked_by_its_hash_only(view, qtbot, images, store, 
     path.rename(moved)
     view.select("r2")
     settled(qtbot, view, "no longer")
-    assert view.relink_button.isVisible()
-    assert not view.open_button.isEnabled()
+    assert view.details.relink_button.isVisible()
+    assert not view.details.open_button.isEnabled()
     other = list(images.values())[1]
     case = view._current().item.reading.case
     view.relink_to(case, other)
@@ -179,7 +181,7 @@ def test_moved_images_are_found_in_a_folder(view, qtbot, images, store, tmp_path
 
 
 def test_exports_hold_what_is_shown_and_no_path(view, qtbot, tmp_path, images):
-    view.who_box.setCurrentIndex(view.who_box.findText("A. Reader"))
+    view.filters.who_box.setCurrentIndex(view.filters.who_box.findText("A. Reader"))
     table, whole = tmp_path / "out.csv", tmp_path / "out.json"
     with qtbot.waitSignal(view.notice) as said:
         view.export_to(table)
