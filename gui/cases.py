@@ -48,13 +48,19 @@ class CaseItem:
     name: str = ""
     state: CaseState = CaseState.UNREAD
     error: str = ""  # a sentence, when the state is ERROR
-    sha256: str = ""  # known once it was opened
+    sha256: str = ""  # of the file, once it was looked at
     thumbnail: npt.NDArray[np.uint8] | None = None
     thumbnail_failed: bool = False
+    late_glances: int = 0  # how often looking at the file took too long
 
     @property
     def label(self) -> str:
         return self.name or self.source.label
+
+    @property
+    def is_unseen(self) -> bool:
+        """It took too long to look at: nothing is known of it yet."""
+        return self.late_glances > 0 and not self.sha256
 
 
 @dataclass(eq=False)

@@ -12,7 +12,8 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from gui import tasks
 from imaging.radiograph import RadiographError
-from imaging.reader import read_radiograph, read_thumbnail
+from imaging.reader import read_radiograph
+from imaging.worker import TimeLimitError
 from inference import worker as inference_worker
 from inference.prediction import InferenceError
 
@@ -54,6 +55,7 @@ class Job(QObject):
         self.is_foreground = foreground  # somebody waits for it
         self.is_slow = False
         self.is_over = False
+        self.is_too_late = False  # it failed because its time was up: the machine may be slow
         self._cancelled = False
         self._future = future
         self._worker = worker
@@ -96,6 +98,7 @@ class Job(QObject):
             except CancelledError:
                 return
             except (RadiographError, InferenceError) as error:
+                self.is_too_late = isinstance(error, TimeLimitError)
                 self.failed.emit(error.sentence, error.details)
             except Exception as error:  # a fault of the program inside the worker: said in words, details to copy
                 self.failed.emit("The program made an error while doing this.", f"{type(error).__name__}: {error}")
@@ -166,11 +169,12 @@ class Jobs(QObject):
             "Reading ahead", self._background_worker(), read_radiograph, source, 0, foreground=False, urgent=True
         )
 
-    def thumbnail(self, source: Source, size_px: int) -> Job:
+    def glance(self, source: Source, size_px: int) -> Job:
+        """For the list of cases. The result is a gui.tasks.Glance."""
         return self._submit(
             "Drawing thumbnails",
             self._background_worker(),
-            read_thumbnail,
+            tasks.glance,
             source,
             size_px,
             limit_s=THUMBNAIL_LIMIT_S,

@@ -14,6 +14,7 @@ from imaging.windowing import apply_window
 
 if TYPE_CHECKING:
     from gui.jobs import Job, Jobs
+    from gui.tasks import Glance
     from imaging.radiograph import Radiograph
     from imaging.sources import Source
 
@@ -21,6 +22,8 @@ KEPT_IMAGES = 3  # decoded radiographs kept for going back and forth ...
 KEPT_BYTES = 128 * 2**20  # ... within this much memory
 THUMBNAIL_PX = 160
 WORK_AHEAD_AFTER_MS = 500  # the case that was clicked, and the CNN on it, come first
+LATE_AGAIN_MS = 20_000  # when a file that took too long is looked at again: the machine may have time then
+LATE_GLANCES = 3  # then it waits until somebody opens it
 
 
 class CaseLibrary(QObject):
@@ -32,6 +35,7 @@ class CaseLibrary(QObject):
 
     cases_changed = Signal()  # the list was replaced or has grown
     case_changed = Signal(int)  # a row's state or thumbnail
+    identified = Signal(object)  # CaseItem: the hash of its file is known
     selected_changed = Signal(int)  # the row that was asked for; -1 when there is none
     opening_changed = Signal()  # `opening` is another job, or None
     opened = Signal(object, object)  # CaseItem, Radiograph
@@ -49,6 +53,8 @@ class CaseLibrary(QObject):
         self._images: OrderedDict[tuple[Source, int], Radiograph] = OrderedDict()
         self._rest = QTimer(self, singleShot=True, interval=WORK_AHEAD_AFTER_MS)
         self._rest.timeout.connect(self._work_ahead)
+        self._again = QTimer(self, singleShot=True, interval=LATE_AGAIN_MS)
+        self._again.timeout.connect(self._work_ahead)
 
     def _work_ahead(self) -> None:
         """When the reader has settled on a case: the next one is decoded, thumbnails are drawn."""
@@ -107,6 +113,7 @@ class CaseLibrary(QObject):
             if job is not None:
                 job.cancel()
         self._opening = self._thumbnail_job = self._prefetching = None
+        self._again.stop()
         self._cases.clear()
         self._images.clear()
         self._selected = -1
@@ -163,7 +170,7 @@ class CaseLibrary(QObject):
             self._on_ready(item, radiograph)
 
     def _on_ready(self, item: CaseItem, radiograph: Radiograph) -> None:
-        item.sha256, item.error = radiograph.sha256, ""
+        item.sha256, item.error = radiograph.sha256, ""  # the controller says by itself how far its reading is
         if item.state is CaseState.ERROR:
             item.state = CaseState.UNREAD
         self._announce(item)
@@ -214,6 +221,7 @@ class CaseLibrary(QObject):
     def _keep_ahead(self, item: CaseItem, radiograph: Radiograph) -> None:
         if item in self._cases:
             self._keep(item, radiograph)
+            self._identify(item, radiograph.sha256)
 
     def _on_prefetched(self, job: Job) -> None:
         if job is self._prefetching:
@@ -225,21 +233,39 @@ class CaseLibrary(QObject):
             return
         start = max(self._selected, 0)
         order = [*range(start, len(self._cases)), *range(start)]
-        waiting = (self._cases[row] for row in order)
-        item = next((item for item in waiting if item.thumbnail is None and not item.thumbnail_failed), None)
-        if item is None:
+        waiting = [self._cases[row] for row in order if self._lacks_thumbnail(self._cases[row])]
+        # What took too long comes last, and only once the machine had a moment to itself.
+        item = min(waiting, key=lambda item: item.late_glances, default=None)
+        if item is None or (item.late_glances and self._again.isActive()):
             return
-        job = self._jobs.thumbnail(item.source, THUMBNAIL_PX)
+        job = self._jobs.glance(item.source, THUMBNAIL_PX)
         self._thumbnail_job = job
-        job.done.connect(lambda pixels: self._on_thumbnail(item, pixels))
-        job.failed.connect(lambda sentence, _details: self._on_thumbnail_failed(item, sentence))
+        job.done.connect(lambda glance: self._on_glance(item, glance))
+        job.failed.connect(lambda sentence, _details: self._on_glance_failed(job, item, sentence))
         job.ended.connect(lambda: self._on_thumbnail_ended(job))
+
+    def _lacks_thumbnail(self, item: CaseItem) -> bool:
+        return item.thumbnail is None and not item.thumbnail_failed and item.late_glances < LATE_GLANCES
+
+    def _on_glance(self, item: CaseItem, glance: Glance) -> None:
+        self._on_thumbnail(item, glance.thumbnail)
+        self._identify(item, glance.sha256)
+
+    def _identify(self, item: CaseItem, sha256: str) -> None:
+        if item.sha256 != sha256 and item in self._cases:
+            item.sha256 = sha256
+            self.identified.emit(item)
 
     def _on_thumbnail(self, item: CaseItem, pixels: Any) -> None:
         item.thumbnail = pixels
         self._announce(item)
 
-    def _on_thumbnail_failed(self, item: CaseItem, sentence: str) -> None:
+    def _on_glance_failed(self, job: Job, item: CaseItem, sentence: str) -> None:
+        if job.is_too_late:  # no fault of the file, as far as is known
+            item.late_glances += 1
+            self._again.start()
+            self._announce(item)
+            return
         item.thumbnail_failed = True
         if not item.sha256:  # never opened: the row says at once what opening it would say
             item.state, item.error = CaseState.ERROR, sentence

@@ -203,7 +203,7 @@ class Program(QObject):
             self.window.show_problem(sentence)
 
     def _sample_thumbnail(self, path: Path) -> Any:
-        return self.jobs.thumbnail(Source(path), THUMBNAIL_PX)
+        return self.jobs.glance(Source(path), THUMBNAIL_PX)
 
     def _read_history(self) -> None:
         """Which cases of this machine are read, and which were left unfinished; in the store's thread."""

@@ -100,6 +100,7 @@ class ReadingController(ShownCase):
         marks.changed.connect(self._on_marks_changed)
         library.opened.connect(self._show)
         library.emptied.connect(self._close)
+        library.identified.connect(self._update_listed_state)
         self._store_opened.connect(self._on_store_opened, Qt.ConnectionType.QueuedConnection)
 
     def open_record(self) -> None:
@@ -326,6 +327,8 @@ class ReadingController(ShownCase):
     def learn_history(self, readings: Iterable[Reading]) -> None:
         """All earlier readings, once the record was looked through: the case on screen may be among them."""
         self.history.learn(readings)
+        for item in self._library.cases:
+            self._update_listed_state(item)
         own = self._own_readings()
         if not own or not self._hips or any(hip.recorded is not None for hip in self._hips):
             return
@@ -385,6 +388,8 @@ class ReadingController(ShownCase):
         if self._radiograph is not None and not self._restored:
             self._restore()
         if self._store_is_open:
+            for item in self._library.cases:
+                self._update_listed_state(item)
             self.record_opened.emit()
 
     def _restore(self) -> None:
@@ -491,6 +496,18 @@ class ReadingController(ShownCase):
         else:
             state = CaseState.UNREAD
         self._library.set_state(item, state)
+
+    def _update_listed_state(self, item: CaseItem) -> None:
+        """Of a case that is not on screen, as far as draft and record tell: its hips are not known.
+
+        It counts as read where this reader has read one hip of its first image; once it is open, where all are.
+        """
+        if item is self._shown or not item.sha256 or item.state is CaseState.ERROR:
+            return
+        if self._store_is_open and self._store.draft(draft_key(item.sha256, 0)) is not None:
+            self._library.set_state(item, CaseState.DRAFT)
+        elif self.history.by(self._reader(), item.sha256, 0):
+            self._library.set_state(item, CaseState.READ)
 
     def _announce_case(self) -> None:
         self.radiograph_changed.emit()

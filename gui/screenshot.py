@@ -63,7 +63,7 @@ class Screenshot(QObject):
         if not library.cases or library.opening is not None:
             return False
         if len(library.cases) > 1 and any(
-            item.thumbnail is None and not item.thumbnail_failed for item in library.cases[:12]
+            item.thumbnail is None and not item.thumbnail_failed and not item.is_unseen for item in library.cases[:12]
         ):
             return False
         if controller.radiograph is None:

@@ -33,6 +33,10 @@ class WorkerError(RadiographError):
     """The worker process died, hung, ran out of memory or could not start. `str(error)` is one sentence."""
 
 
+class TimeLimitError(WorkerError):
+    """The job ran past its time limit: the machine may be slow, the file need not be bad."""
+
+
 @dataclass(eq=False)
 class _Job:
     function: Callable[..., Any] | None  # None: only start the process
@@ -228,7 +232,7 @@ class SupervisedWorker:
                 assert self._pipe is not None
                 if job.time_limit_s is not None:
                     sentence = f"This took longer than {job.time_limit_s:.3g} seconds and was stopped."
-                    timer = threading.Timer(job.time_limit_s, self._end, (job, WorkerError(sentence)))
+                    timer = threading.Timer(job.time_limit_s, self._end, (job, TimeLimitError(sentence)))
                     timer.name = f"{self.name}-timer"
                     timer.daemon = True
                     timer.start()

@@ -21,6 +21,15 @@ STATE_LOOKS = {
     CaseState.ERROR: ("warning", "Cannot be opened"),
 }
 
+UNSEEN = "Not looked at yet"
+
+
+def state_words(item: CaseItem) -> str:
+    """How far its reading is, or why there is none."""
+    if item.is_unseen and item.state is CaseState.UNREAD:
+        return UNSEEN
+    return item.error or STATE_LOOKS[item.state][1]
+
 
 class CaseListModel(QAbstractListModel):
     def __init__(self, library: CaseLibrary, parent: QWidget | None = None) -> None:
@@ -43,7 +52,7 @@ class CaseListModel(QAbstractListModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return item.error or item.label
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{item.label}, {item.error or STATE_LOOKS[item.state][1]}"
+            return f"{item.label}, {state_words(item)}"
         return None
 
     def _reset(self) -> None:
@@ -96,7 +105,7 @@ class CaseDelegate(QStyledItemDelegate):
             box = QRect(0, 0, 2 * em, 2 * em)
             box.moveCenter(picture.center())
             painter.drawPixmap(box, icons.pixmap(glyph, 2 * em, now.outline, painter.device().devicePixelRatio()))
-        icon, word = STATE_LOOKS[item.state]
+        icon = STATE_LOOKS[item.state][0]
         color = {CaseState.READ: now.accent, CaseState.DRAFT: now.text, CaseState.ERROR: now.warning}.get(
             item.state, now.muted
         )
@@ -119,7 +128,7 @@ class CaseDelegate(QStyledItemDelegate):
             painter.setPen(QColor(color))
             painter.setClipRect(rect)
             flags = Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-            painter.drawText(second, int(flags), item.error or word)
+            painter.drawText(second, int(flags), state_words(item))
         if state & QStyle.StateFlag.State_HasFocus and selected:
             painter.setPen(QColor(now.focus))
             painter.drawRect(rect.adjusted(0, 0, -1, -1))

@@ -108,7 +108,7 @@ class WelcomeView(QScrollArea):
         for tile, sample in zip(self._tiles, self._samples, strict=True):
             job = request(sample.path)
             self._loading += 1
-            job.done.connect(lambda pixels, tile=tile: _set_picture(tile, pixels))
+            job.done.connect(lambda glance, tile=tile: _set_picture(tile, glance.thumbnail))
             job.ended.connect(self._on_thumbnail_ended)
 
     @property

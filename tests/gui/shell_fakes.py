@@ -29,7 +29,7 @@ class FakeJob(QObject):
         super().__init__()
         self.title = kind
         self.kind, self.args = kind, args
-        self.is_over = self.is_slow = self.cancelled = self.abandoned = False
+        self.is_over = self.is_slow = self.is_too_late = self.cancelled = self.abandoned = False
 
     def finish(self, result: Any) -> None:
         assert not self.is_over
@@ -38,8 +38,8 @@ class FakeJob(QObject):
             self.done.emit(result)
         self.ended.emit()
 
-    def fail(self, sentence: str, details: str = "") -> None:
-        self.is_over = True
+    def fail(self, sentence: str, details: str = "", *, too_late: bool = False) -> None:
+        self.is_over, self.is_too_late = True, too_late
         self.failed.emit(sentence, details)
         self.ended.emit()
 
@@ -93,8 +93,8 @@ class FakeJobs(QObject):
     def prefetch(self, source):
         return self._ask("prefetch", source)
 
-    def thumbnail(self, source, size_px):
-        return self._ask("thumbnail", source, size_px)
+    def glance(self, source, size_px):
+        return self._ask("glance", source, size_px)
 
     def assess(self, radiograph, region):
         return self._ask("assess", radiograph, region)

@@ -10,8 +10,10 @@ from gui.annotations import AnnotationModel, new_annotation
 from gui.assessor import REGION_SETTLES_MS
 from gui.cases import CaseState, DiagnosisState
 from gui.draft import Answer, Draft, HipDraft, draft_key
-from gui.library import CaseLibrary
+from gui.library import LATE_GLANCES, CaseLibrary
 from gui.reading import ReadingController
+from gui.tasks import Glance
+from gui.views.case_list import state_words
 from imaging.geometry import HipRegion
 from imaging.radiograph import Side, SpacingSource
 from inference.prediction import Decision
@@ -49,6 +51,11 @@ def show(desk, qtbot, name="a.png", predictions=None, image=None):
 
 LOOSE = Answer(call=Call.LOOSE, score=80)
 FIXED = Answer(call=Call.NOT_LOOSE, score=12)
+
+
+def glance(name):
+    image = radiograph(name)
+    return Glance(image.sha256, image.pixels.astype("uint8"))
 
 
 def recorded(desk, kind=EventKind.READING):
@@ -421,17 +428,91 @@ def test_thumbnails_come_one_at_a_time_and_a_broken_one_stops_nothing(desk, qtbo
     desk.library.case_changed.connect(rows.append)
     desk.jobs.waiting("decode").cancel()
     for expected in range(4):
-        qtbot.waitUntil(lambda: any(not job.is_over for job in desk.jobs.of("thumbnail")))
-        waiting = [job for job in desk.jobs.of("thumbnail") if not job.is_over]
+        qtbot.waitUntil(lambda: any(not job.is_over for job in desk.jobs.of("glance")))
+        waiting = [job for job in desk.jobs.of("glance") if not job.is_over]
         assert len(waiting) == 1
         job = waiting[0]
         if expected == 1:
             job.fail("This file is damaged.")
         else:
-            job.finish(radiograph().pixels.astype("uint8"))
+            job.finish(glance(f"{expected}.png"))
     assert desk.library.cases[1].state is CaseState.ERROR
     assert desk.library.cases[1].error == "This file is damaged."
     assert [item.thumbnail is not None for item in desk.library.cases] == [True, False, True, True]
+
+
+def test_a_file_that_took_too_long_is_no_bad_file_and_is_looked_at_again(desk, qtbot, monkeypatch):
+    desk.library._again.setInterval(50)
+    desk.library.add([source("slow.png"), source("b.png")], open_first=False)
+    slow, other = desk.library.cases
+    for _ in range(2):
+        qtbot.waitUntil(lambda: any(not job.is_over for job in desk.jobs.of("glance")))
+        job = desk.jobs.waiting("glance")
+        if job.args[0] == slow.source:
+            job.fail("This took longer than 10 seconds and was stopped.", too_late=True)
+            assert slow.state is CaseState.UNREAD
+            assert state_words(slow) == "Not looked at yet"
+        else:
+            job.finish(glance("b.png"))
+    assert other.thumbnail is not None, "the others do not wait for it"
+    qtbot.waitUntil(lambda: any(not job.is_over for job in desk.jobs.of("glance")))
+    desk.jobs.waiting("glance").finish(glance("slow.png"))
+    assert slow.thumbnail is not None
+    assert state_words(slow) == "Not read"
+
+
+def test_a_file_that_always_takes_too_long_is_left_alone_in_the_end(desk, qtbot):
+    desk.library._again.setInterval(10)
+    desk.library.add([source("slow.png"), source("b.png")], open_first=False)
+    for _ in range(2 * LATE_GLANCES):
+        qtbot.waitUntil(lambda: any(not job.is_over for job in desk.jobs.of("glance")))
+        desk.jobs.waiting("glance").fail("This took longer than 10 seconds and was stopped.", too_late=True)
+    qtbot.wait(100)
+    assert len(desk.jobs.of("glance")) == 2 * LATE_GLANCES
+    assert {item.state for item in desk.library.cases} == {CaseState.UNREAD}
+
+
+@pytest.mark.parametrize("looked_first", [True, False])
+def test_the_list_knows_what_was_read_and_begun_before_it_is_opened(qtbot, looked_first):
+    first = make_desk()
+    show(first, qtbot, "read.png", [prediction()])
+    first.controller.set_answer(LOOSE)
+    first.controller.submit()
+    qtbot.waitUntil(lambda: first.controller.pending == 0)
+    show(first, qtbot, "begun.png", [prediction()])
+    first.controller.set_answer(FIXED)
+    first.controller.flush()
+    desk = make_desk(first.store)
+    qtbot.waitUntil(lambda: desk.controller._store_is_open)
+    if not looked_first:
+        desk.controller.learn_history(recorded(first))
+    desk.library.add([source(name) for name in ("read.png", "begun.png", "new.png")], open_first=False)
+    for _ in range(3):
+        qtbot.waitUntil(lambda: any(not job.is_over for job in desk.jobs.of("glance")))
+        job = desk.jobs.waiting("glance")
+        job.finish(glance(job.args[0].label))
+    if looked_first:
+        desk.controller.learn_history(recorded(first))
+    states = {item.label: item.state for item in desk.library.cases}
+    assert states == {"read.png": CaseState.READ, "begun.png": CaseState.DRAFT, "new.png": CaseState.UNREAD}
+    assert desk.library.open_next_unread()
+    assert desk.library.cases[desk.library.selected].label == "begun.png"
+
+
+def test_what_another_reader_read_is_unread(qtbot):
+    first = make_desk(reader="CD")
+    show(first, qtbot, "read.png", [prediction()])
+    first.controller.set_answer(LOOSE)
+    first.controller.submit()
+    qtbot.waitUntil(lambda: first.controller.pending == 0)
+    desk = make_desk(reader="AB")
+    desk.controller.learn_history(recorded(first))
+    desk.library.add([source("read.png"), source("b.png")], open_first=False)
+    for _ in range(2):
+        qtbot.waitUntil(lambda: any(not job.is_over for job in desk.jobs.of("glance")))
+        job = desk.jobs.waiting("glance")
+        job.finish(glance(job.args[0].label))
+    assert {item.state for item in desk.library.cases} == {CaseState.UNREAD}
 
 
 def test_the_next_case_is_decoded_ahead(desk, qtbot):
