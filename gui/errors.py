@@ -226,9 +226,7 @@ class NoticesBar(QWidget):
 
         The same sentence again replaces the one on screen.
         """
-        for notice in self._notices():
-            if notice.sentence == sentence:
-                self._remove(notice)
+        self.withdraw(sentence)
         notices = self._notices()
         if len(notices) >= SHOWN_NOTICES:
             self._remove(notices[0])
@@ -238,6 +236,11 @@ class NoticesBar(QWidget):
         self.show()
         if seconds is not None:
             QTimer.singleShot(round(1000 * seconds), notice, notice.closed.emit)
+
+    def withdraw(self, sentence: str) -> None:
+        for notice in self._notices():
+            if notice.sentence == sentence:
+                self._remove(notice)
 
     def clear(self) -> None:
         for notice in self._notices():

@@ -49,7 +49,7 @@ class Colors:
     bone_edge: str
     metal: str
     metal_edge: str
-    readers: tuple[str, ...]  # marks of the first, second, … reader, on a radiograph
+    readers: tuple[str, ...]  # the first, second, … reader, beside text; `reader_color` is for marks on a radiograph
 
 
 DARK = Colors(
@@ -99,7 +99,7 @@ LIGHT = Colors(
     bone_edge="#8b8577",
     metal="#56626f",
     metal_edge="#2f3943",
-    readers=DARK.readers,  # drawn on the radiograph, which is dark in either theme
+    readers=("#1e85e0", "#7c3b08", "#938f02", "#115b3e", "#d83a87", "#3f2598"),
 )
 
 
@@ -137,7 +137,7 @@ def outcome(value: Decision | Call | None) -> Outcome:
 
 
 def reader_color(index: int) -> str:
-    """Colour of the marks of the reader with this index (0 is the one who reads now)."""
+    """Of the marks of the reader with this index (0 is the one who reads now): a radiograph is dark in either theme."""
     return DARK.readers[index % len(DARK.readers)]
 
 

@@ -42,6 +42,7 @@ class Enrolment:
     account: Account
     former: list[PublicAccount] = field(default_factory=list)  # keys before a reset
     package: Packaged | None = None  # the latest
+    package_outdated: bool = False  # made for a key that was replaced since
     manifests: set[str] = field(default_factory=set)  # of every package that was made for them
 
     @property
@@ -117,9 +118,11 @@ def _take(state: StudyState, payload: StudyPayload, utc: str) -> None:
             held = reader_of(state, account.id)
             held.former.append(public(held.account))
             held.account = account
+            held.package_outdated = held.package is not None
         case Packaged(reader_id=reader_id):
             held = reader_of(state, reader_id)
             held.package = payload
+            held.package_outdated = False
             held.manifests.add(payload.manifest_sha256)
         case Deviation():
             state.deviations.append((utc, payload))

@@ -1,24 +1,14 @@
-"""The coordinator's small dialogs: enrol, new key, deviation, passphrase, and looking at every image before it leaves."""
+"""The coordinator's small dialogs: enrol, new key, deviation, close, passphrase. Each hands on what was typed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage, QKeySequence, QPixmap, QShortcut
-from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
-from gui.jobs import Jobs
-from gui.study.parts import Form, NewPassphrase, allow, button, label
-from imaging.sources import Source
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-LOOK_PX = 900
+from gui.study.parts import Form, NewPassphrase, align_captions, allow, button, label
 
 
 class Ask(QDialog):
@@ -34,6 +24,7 @@ class Ask(QDialog):
         self.column.addWidget(label(title, "title"))
         self.column.addWidget(label(lead, "muted"))
         self.form = Form()
+        self._forms = [self.form]
         self.column.addLayout(self.form)
         self.why_not = label("", "small")
         self.ok_button = button(do, self.accept, "", "main")
@@ -71,9 +62,11 @@ class Ask(QDialog):
         self.refresh()
         return field
 
-    def new_passphrase(self, whose: str) -> NewPassphrase:
-        field = NewPassphrase(whose)
+    def new_passphrase(self, whose: str, caption: str) -> NewPassphrase:
+        field = NewPassphrase(whose, caption)
         self.form.addRow(field)
+        self._forms.append(field.form)
+        align_captions(*self._forms)
         self._bring_buttons_last()
         field.changed.connect(self.refresh)
         self._tests.append(field.problem)
@@ -83,6 +76,7 @@ class Ask(QDialog):
     def _add(self, caption: str, field: QWidget, hint: str = "") -> None:
         """The first field has the keyboard; the buttons come last."""
         self.form.add(caption, field, hint)
+        align_captions(*self._forms)
         if self.focusWidget() is None or self.focusWidget() in (self.ok_button, self.cancel_button):
             field.setFocus()
         self._bring_buttons_last()
@@ -99,85 +93,72 @@ class Ask(QDialog):
         allow(self.ok_button, refusal)
 
 
-class LookDialog(QDialog):
-    """Every image that is about to leave, one after the other: only a person finds a name in the picture itself."""
+def ask_enrol(parent: QWidget, number: int, then: Callable[[str, str, str], object]) -> Ask:
+    """then: with code, passphrase and experience. number: of the reader to come, from 1."""
+    ask = Ask(
+        parent,
+        "Enrol a reader",
+        "The code stands in the record instead of a name. Let the reader type a passphrase now, or set a first one and "
+        "hand it over; with it they open their package and sign.",
+        "&Enrol",
+    )
+    code = ask.line("&Code", needed="Give the reader a code.")
+    code.setText(f"R{number}")
+    experience = ask.line("E&xperience", "e.g. consultant, 12 years of hip surgery")
+    passphrase = ask.new_passphrase("Reader", "Their &passphrase")
+    ask.accepted.connect(lambda: then(code.text().strip(), passphrase.text, experience.text().strip()))
+    ask.open()
+    return ask
 
-    def __init__(self, parent: QWidget, jobs: Jobs, images: Sequence[Source]) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Look at every image")
-        self._jobs = jobs
-        self._images = images
-        self._seen: set[int] = set()
-        self._place = 0
-        self.picture = label("", wrap=False)
-        self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        em = self.fontMetrics().height()
-        self.picture.setMinimumSize(30 * em, 30 * em)
-        self.where = label("", wrap=False)
-        self.back_button = button("&Back", lambda: self.step(-1), "previous")
-        self.next_button = button("&Next", lambda: self.step(1), "next")
-        self.clean_box = QCheckBox("I looked at every image: no name, number or date stands in the &picture")
-        self.clean_box.toggled.connect(self._update)
-        self.ok_button = button("&Go on", self.accept, "", "main")
-        for keys, by in (("Right", 1), ("Left", -1)):
-            QShortcut(QKeySequence(keys), self).activated.connect(lambda by=by: self.step(by))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(18, 16, 18, 14)
-        column.addWidget(
-            label(
-                "Names, dates and numbers were removed from the files. What stands in the picture itself no program finds: "
-                "look at every image before it leaves this machine.",
-                "muted",
-            )
-        )
-        column.addWidget(self.picture, 1)
-        row = QHBoxLayout()
-        row.addWidget(self.where, 1)
-        row.addWidget(self.back_button)
-        row.addWidget(self.next_button)
-        column.addLayout(row)
-        column.addWidget(self.clean_box)
-        end = QHBoxLayout()
-        end.addStretch(1)
-        end.addWidget(button("Cancel", self.reject))
-        end.addWidget(self.ok_button)
-        column.addLayout(end)
-        self.next_button.setFocus()
-        self._load()
 
-    def step(self, by: int) -> None:
-        place = min(max(self._place + by, 0), len(self._images) - 1)
-        if place != self._place:
-            self._place = place
-            self._load()
+def ask_reset(parent: QWidget, name: str, then: Callable[[str, str, str], object]) -> Ask:
+    """then: with the reader's new passphrase, the coordinator's, and the reason."""
+    ask = Ask(
+        parent,
+        f"New key for {name}",
+        "For a reader who lost the passphrase. What they signed stays signed by the old key. Their package does not open "
+        "with the new passphrase: hand out a new one afterwards.",
+        "&Make a new key",
+    )
+    reason = ask.line("&Reason", needed="Say why the account is reset.")
+    new = ask.new_passphrase(name, "Their new &passphrase")
+    own = _own_passphrase(ask)
+    ask.accepted.connect(lambda: then(new.text, own.text(), reason.text()))
+    ask.open()
+    return ask
 
-    def _load(self) -> None:
-        place = self._place
-        self.picture.setText("Opening …")
-        job = self._jobs.thumbnail(self._images[place], LOOK_PX)
-        job.done.connect(lambda pixels: self._show(place, pixels))
-        job.failed.connect(lambda sentence, _details: self.picture.setText(sentence))
-        self._update()
 
-    def _show(self, place: int, pixels: npt.NDArray[np.uint8]) -> None:
-        if place != self._place:
-            return
-        rows, cols = pixels.shape
-        image = QImage(pixels.tobytes(), cols, rows, cols, QImage.Format.Format_Grayscale8).copy()
-        size = self.picture.size() * self.devicePixelRatio()
-        shown = QPixmap.fromImage(image).scaled(
-            size, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        )
-        shown.setDevicePixelRatio(self.devicePixelRatio())
-        self.picture.setPixmap(shown)
-        self._seen.add(place)
-        self._update()
+def ask_deviation(parent: QWidget, then: Callable[[str, str], object]) -> Ask:
+    """then: with what was done otherwise, and why."""
+    ask = Ask(parent, "Note a deviation", "Something is done otherwise than the protocol says.", "&Note it")
+    what = ask.text("&What", "Say what was done otherwise.")
+    why = ask.text("Wh&y", "Say why.")
+    ask.accepted.connect(lambda: then(" ".join(what.toPlainText().split()), " ".join(why.toPlainText().split())))
+    ask.open()
+    return ask
 
-    def _update(self) -> None:
-        number, left = len(self._images), len(self._images) - len(self._seen)
-        self.where.setText(f"Image {self._place + 1} of {number}" + (f"; {left} not looked at yet" if left else ""))
-        self.back_button.setEnabled(self._place > 0)
-        self.next_button.setEnabled(self._place < number - 1)
-        allow(self.clean_box, "" if not left else f"{left} images have not been looked at yet.")
-        allow(self.ok_button, "" if self.clean_box.isChecked() else "Look at every image, and say so.")
+
+def ask_close(parent: QWidget, unfinished: Sequence[str], then: Callable[[str, str], object]) -> Ask:
+    """then: with the coordinator's passphrase and the reason, "" where none is needed."""
+    lead = "After this nothing more is taken in, and the truth can be unsealed."
+    if unfinished:
+        lead += f" Not finished and signed: {', '.join(unfinished)}. This becomes a deviation, with your reason."
+    ask = Ask(parent, "Close the reading phase", lead, "&Close the reading phase")
+    reason = ask.line("&Reason", needed="Say why it is closed before all have finished.") if unfinished else None
+    own = _own_passphrase(ask)
+    ask.accepted.connect(lambda: then(own.text(), reason.text() if reason is not None else ""))
+    ask.open()
+    return ask
+
+
+def ask_own(parent: QWidget, title: str, lead: str, do: str, then: Callable[[str], object]) -> Ask:
+    """The coordinator's passphrase, and what is done with it."""
+    ask = Ask(parent, title, lead, do)
+    own = _own_passphrase(ask)
+    ask.accepted.connect(lambda: then(own.text()))
+    ask.open()
+    return ask
+
+
+def _own_passphrase(ask: Ask) -> QLineEdit:
+    return ask.line("&Your passphrase", needed="Type the coordinator's passphrase.", secret=True)

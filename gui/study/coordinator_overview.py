@@ -13,6 +13,15 @@ from study.store import StudyStore
 
 
 @dataclass(frozen=True)
+class OpenStudy:
+    """What every piece of the coordinator's work needs."""
+
+    coordinator: Coordinator
+    store: StudyStore
+    scratch: Path  # for the de-identified images, removed when the window closes
+
+
+@dataclass(frozen=True)
 class ReaderLine:
     """Counts only."""
 
@@ -27,6 +36,7 @@ class ReaderLine:
     came_back: bool
     waits_until: str  # the day on which the washout ends, or ""
     resets: int
+    needs_new_package: bool  # the latest one was made for a key that was replaced since
 
 
 @dataclass(frozen=True)
@@ -55,8 +65,9 @@ class Check:
     chains: int
 
 
-def read_overview(coordinator: Coordinator, store: StudyStore) -> Overview:
+def read_overview(study: OpenStudy) -> Overview:
     """Waits for the disk. Raises CoordinatorError, StoreError."""
+    coordinator = study.coordinator
     state, sessions = coordinator.state(), coordinator.sessions()
     lines = []
     for name, held in state.readers.items():
@@ -64,6 +75,7 @@ def read_overview(coordinator: Coordinator, store: StudyStore) -> Overview:
         progress = session.progress() if session is not None else None
         slots = held.package.plan.slots if held.package is not None else coordinator.order(name)
         practice = sum(slot.practice for slot in slots)
+        signed = session is not None and session.signed is not None
         waiting = progress is not None and progress.step is Step.WAIT and progress.opens_on is not None
         lines.append(
             ReaderLine(
@@ -74,10 +86,11 @@ def read_overview(coordinator: Coordinator, store: StudyStore) -> Overview:
                 len(slots) - practice,
                 progress.practice_done if progress else 0,
                 practice,
-                session is not None and session.signed is not None,
+                signed,
                 session is not None,
                 progress.opens_on.isoformat() if waiting and progress and progress.opens_on else "",
                 len(held.former),
+                held.package_outdated and not signed,
             )
         )
     return Overview(
@@ -89,17 +102,18 @@ def read_overview(coordinator: Coordinator, store: StudyStore) -> Overview:
         tuple((utc, deviation.what, deviation.reason) for utc, deviation in state.deviations),
         state.closed_utc,
         state.unsealed_utc,
-        tuple(store.warnings),
+        tuple(study.store.warnings),
     )
 
 
-def verify(coordinator: Coordinator, store: StudyStore) -> Check:
+def verify(study: OpenStudy) -> Check:
     """The chains against their hashes and exported ends, and the study against its signatures. Waits."""
-    chains = store.verify()
-    history = store.history()
+    chains = study.store.verify()
+    history = study.store.history()
     found = [(_chain(p.device), f"event {p.seq}" if p.seq else "", p.sentence) for p in chains]
     found += [
-        (_chain(flaw.device), f"event {flaw.seq}" if flaw.seq else "", flaw.sentence) for flaw in coordinator.flaws()
+        (_chain(flaw.device), f"event {flaw.seq}" if flaw.seq else "", flaw.sentence)
+        for flaw in study.coordinator.flaws()
     ]
     heads = {(event.device, event.study) for event in history.events}
     return Check(tuple(dict.fromkeys(found)), len(history.events), len(heads))
@@ -109,12 +123,12 @@ def _chain(device: str) -> str:
     return f"machine {device[:8]}" if device else "the study"
 
 
-def places(coordinator: Coordinator, store: StudyStore) -> tuple[dict[str, Source], set[str]]:
+def places(study: OpenStudy) -> tuple[dict[str, Source], set[str]]:
     """Where the images lie, by SHA-256, and those that are not where they were. Waits."""
     found: dict[str, Source] = {}
     missing: set[str] = set()
-    for case in coordinator.state().registered.cases:
-        place = store.location(case.image_sha256)
+    for case in study.coordinator.state().registered.cases:
+        place = study.store.location(case.image_sha256)
         if place is None or not Path(place.path).is_file():
             missing.add(case.image_sha256)
         else:

@@ -5,7 +5,6 @@ While others read it shows how far they are, never what they answered.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -14,37 +13,23 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QListWidget,
-    QListWidgetItem,
-    QTableWidget,
-    QTableWidgetItem,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QHBoxLayout, QTabWidget, QVBoxLayout, QWidget
 
 from gui.errors import NoticesBar
-from gui.file_dialogs import choose_file, choose_folder, choose_new_file
+from gui.file_dialogs import choose_file
 from gui.jobs import Jobs
 from gui.preferences import Preferences
-from gui.study.background import Background, RadiographReader, Steps, Task
-from gui.study.coordinator_dialogs import Ask, LookDialog
-from gui.study.coordinator_overview import Check, Overview, ReaderLine, places, read_overview, verify
-from gui.study.parts import TaskBar, allow, button, card, label
+from gui.study import coordinator_dialogs as dialogs
+from gui.study.background import Background, Steps, Task
+from gui.study.coordinator_dialogs import Ask
+from gui.study.coordinator_overview import Check, OpenStudy, Overview, ReaderLine, places, read_overview, verify
+from gui.study.coordinator_packages import HandOut
+from gui.study.coordinator_words import local_time, next_words, phase_words, reader_cells
+from gui.study.parts import StudyChoice, StudyWindow, TaskBar, allow, button, card, fill_table, label, plain_table
 from gui.study.protocol_view import ProtocolView
+from gui.study.results_data import ResultsRequest
 from gui.study.study_place import Place, open_store, shown, studies_in
-from imaging.radiograph import Radiograph
-from imaging.sources import Source
-from study.cases import StudyCase
 from study.coordinator import Coordinator
-from study.package import SUFFIX as PACKAGE_SUFFIX
-from study.package import Images
-from study.record import find_moved
-from study.store import StudyStore
 from study.study_events import TakenIn
 from study.truth import KeyCost
 
@@ -52,8 +37,8 @@ READER_COLUMNS = ("Reader", "Experience", "Package", "Practice", "Read", "State"
 NOTE_S = 12.0
 
 
-class CoordinatorWindow(QWidget):
-    results_asked = Signal(object)  # where the study lies
+class CoordinatorWindow(StudyWindow):
+    results_asked = Signal(object)  # ResultsRequest
 
     def __init__(
         self,
@@ -77,12 +62,10 @@ class CoordinatorWindow(QWidget):
         self._app_version = app_version
         self._cost = cost
         self.background = Background("coordinator", self)
-        self._reader = RadiographReader(jobs, self)
-        self._store: StudyStore | None = None
-        self._coordinator: Coordinator | None = None
-        self._scratch: Path | None = None  # the de-identified images, removed when the window closes
-        self.images: Images | None = None
-        self._looked = False  # somebody looked at every image
+        self._study: OpenStudy | None = None
+        self.packages: HandOut | None = None
+        self._choose_next = ""  # the reader that the next overview shall choose
+        self._noted = ""
         self.overview: Overview | None = None
         self._build()
         self._update()
@@ -96,30 +79,29 @@ class CoordinatorWindow(QWidget):
         self.title = label("Opening the study …", "title")
         self.facts = label("", "muted")
         self.phase = label("", "section")
-        self.choice = QListWidget()
-        self.choice.setAccessibleName("Studies on this server")
-        self.choice.itemActivated.connect(lambda item: self._open(item.data(Qt.ItemDataRole.UserRole)))
+        self.next_words = label("")
+        self.choice = StudyChoice()
+        self.choice.picked.connect(self._open)
         self.choice.hide()
         self.tabs = QTabWidget()
         self.tabs.addTab(self._build_readers(), "&Readers")
         self.tabs.addTab(self._build_deviations(), "&Deviations")
         self.protocol = ProtocolView(self.background)
         self.protocol.problem.connect(self._tell)
-        self.protocol.told.connect(self._note)
+        self.protocol.told.connect(self.note)
         self.tabs.addTab(self.protocol, "&Protocol")
         self.tabs.addTab(self._build_check(), "&Verification")
         self.close_button = button("&Close the reading phase …", self.ask_close, "lock")
         self.unseal_button = button("&Unseal and show the results …", self.ask_unseal, "chart", "main")
-        self.next_words = label("", "small")
         bottom = QHBoxLayout()
-        bottom.addWidget(self.next_words, 1)
         bottom.addWidget(TaskBar(self.background))
+        bottom.addStretch(1)
         bottom.addWidget(self.close_button)
         bottom.addWidget(self.unseal_button)
         column = QVBoxLayout()
         column.setContentsMargins(22, 16, 22, 14)
         column.setSpacing(10)
-        for widget in (self.title, self.facts, self.phase, self.choice):
+        for widget in (self.title, self.facts, self.phase, self.next_words, self.choice):
             column.addWidget(widget)
         column.addWidget(self.tabs, 1)
         column.addLayout(bottom)
@@ -128,7 +110,7 @@ class CoordinatorWindow(QWidget):
         whole.setSpacing(0)
         whole.addWidget(self.notices)
         whole.addLayout(column, 1)
-        self.resize(62 * em, 44 * em)
+        self.resize(76 * em, 46 * em)  # wide enough for what is under way beside the buttons: the window keeps its size
 
     def _build_readers(self) -> QWidget:
         page = QWidget()
@@ -145,15 +127,14 @@ class CoordinatorWindow(QWidget):
         self.refresh_button = button("Re&fresh", self.refresh, "refresh", "quiet")
         row.addWidget(self.refresh_button)
         column.addLayout(row)
-        self.readers = _table("Readers", READER_COLUMNS, stretch=5)
+        self.readers = plain_table("Readers", READER_COLUMNS, stretch=5)
         self.readers.itemSelectionChanged.connect(self._update)
         column.addWidget(self.readers, 1)
-        column.addWidget(
-            label(
-                "Files that readers send back can be dropped anywhere on this window; the same file again adds nothing.",
-                "small",
-            )
+        self.drop_words = label(
+            "Files that readers send back can be dropped anywhere on this window; the same file again adds nothing.",
+            "small",
         )
+        column.addWidget(self.drop_words)
         return page
 
     def _build_deviations(self) -> QWidget:
@@ -162,7 +143,7 @@ class CoordinatorWindow(QWidget):
         column.setContentsMargins(0, 12, 0, 0)
         self.deviate_button = button("&Note a deviation …", self.ask_deviation, "edit")
         column.addWidget(self.deviate_button, 0, Qt.AlignmentFlag.AlignLeft)
-        self.deviations = _table("Deviations", ("When", "What was done otherwise", "Why"), stretch=2)
+        self.deviations = plain_table("Deviations", ("When", "What was done otherwise", "Why"), stretch=2)
         column.addWidget(self.deviations, 1)
         column.addWidget(label("The protocol itself never changes. Deviations are printed in the report.", "small"))
         return page
@@ -177,8 +158,10 @@ class CoordinatorWindow(QWidget):
         self.verdict = label("Not verified since this window was opened.")
         inner.addWidget(self.verdict)
         column.addWidget(frame)
-        self.flaws = _table("Problems", ("Chain", "Place", "What does not fit"), stretch=2)
+        self.flaws = plain_table("Problems", ("Chain", "Place", "What does not fit"), stretch=2)
+        self.flaws.hide()
         column.addWidget(self.flaws, 1)
+        column.addStretch(0)
         return page
 
     # --- opening
@@ -188,45 +171,42 @@ class CoordinatorWindow(QWidget):
             self._open(next(iter(studies)))
             return
         self.title.setText("Several studies are registered here. Which one?")
-        for study_id, title in studies.items():
-            item = QListWidgetItem(title)
-            item.setData(Qt.ItemDataRole.UserRole, study_id)
-            self.choice.addItem(item)
         self.choice.show()
         self.tabs.hide()
+        self.choice.show_studies(studies)
 
     def _open(self, study_id: str) -> None:
         self.choice.hide()
         self.tabs.show()
-        self._store = open_store(self.place, study_id, self._data_folder, self._app_version)
-        self._coordinator = Coordinator(self._store, self._app_version, self._cost)
-        self._scratch = self._data_folder / "studies" / study_id / "images"
+        store = open_store(self.place, study_id, self._data_folder, self._app_version)
+        scratch = self._data_folder / "studies" / study_id / "images"
+        self._study = OpenStudy(Coordinator(store, self._app_version, self._cost), store, scratch)
+        self.packages = HandOut(self, self._study, self._jobs)
         self.refresh()
 
     def refresh(self) -> None:
-        store, coordinator = self._store, self._coordinator
-        if store is not None and coordinator is not None:
-            self._run("Reading the study", lambda _steps: read_overview(coordinator, store), self._take)
+        study = self._study
+        if study is not None:
+            self.run("Reading the study", lambda _steps: read_overview(study), self._take)
 
     def _take(self, overview: Overview) -> None:
-        first = self.overview is None
         self.overview = overview
-        chosen = self.chosen_reader()
+        chosen, self._choose_next = self._choose_next or self.chosen_reader(), ""
         p = overview.protocol
         self.title.setText(p.title)
         self.facts.setText(
-            f"{p.planned_cases} cases, {p.planned_readers} readers planned; registered {_local(overview.registered_utc)} by "
+            f"{p.planned_cases} cases, {p.planned_readers} readers planned; registered {local_time(overview.registered_utc)} by "
             f"{overview.coordinator}; protocol {overview.protocol_sha256[:16]}…"
         )
         self.facts.setToolTip(overview.protocol_sha256)
-        _fill(self.readers, [reader_cells(line) for line in overview.readers])
-        _fill(self.deviations, [(_local(utc), what, why) for utc, what, why in overview.deviations])
+        fill_table(self.readers, [reader_cells(line) for line in overview.readers])
+        fill_table(self.deviations, [(local_time(utc), what, why) for utc, what, why in overview.deviations])
         names = [line.id for line in overview.readers]
-        if chosen in names:
-            self.readers.selectRow(names.index(chosen))
-        elif first and names:
-            self.readers.selectRow(0)
-        self.protocol.show_protocol(p, tuple((_local(utc), f"{what} {why}") for utc, what, why in overview.deviations))
+        if names:
+            self.readers.selectRow(names.index(chosen) if chosen in names else 0)
+        self.protocol.show_protocol(
+            p, tuple((local_time(utc), f"{what} {why}") for utc, what, why in overview.deviations)
+        )
         for warning in overview.warnings:
             if warning not in self.notices.sentences:
                 self._tell(warning)
@@ -239,12 +219,16 @@ class CoordinatorWindow(QWidget):
         item = self.readers.item(min(rows), 0) if rows else None
         return item.text() if item is not None else ""
 
+    def _line(self, name: str) -> ReaderLine | None:
+        readers = self.overview.readers if self.overview is not None else ()
+        return next((line for line in readers if line.id == name), None)
+
     def _update(self) -> None:
         held = self.overview
         not_open = "" if held is not None else "The study is not open yet."
         closed = not_open or ("The reading phase is closed." if held is not None and held.closed_utc else "")
         name = self.chosen_reader()
-        line = next((line for line in held.readers if line.id == name), None) if held is not None else None
+        line = self._line(name)
         allow(self.enrol_button, closed)
         allow(self.hand_out_button, closed or ("" if name else "Enrol a reader and choose them in the table first."))
         some = held is not None and any(line.handed_out for line in held.readers)
@@ -261,6 +245,9 @@ class CoordinatorWindow(QWidget):
         allow(self.unseal_button, not_open or sealed)
         if line is not None and line.handed_out:
             self.hand_out_button.setToolTip("A new package replaces the earlier one, e.g. after a new key.")
+        unsealed = held is not None and bool(held.unsealed_utc)
+        self.unseal_button.setText("&Show the results …" if unsealed else "&Unseal and show the results …")
+        self.drop_words.setVisible(held is None or not held.closed_utc)
         self.phase.setText(phase_words(held))
         self.next_words.setText(next_words(held))
 
@@ -268,185 +255,77 @@ class CoordinatorWindow(QWidget):
 
     def ask_enrol(self) -> Ask:
         number = len(self.overview.readers) + 1 if self.overview else 1
-        ask = Ask(
-            self,
-            "Enrol a reader",
-            "The code stands in the record instead of a name. Let the reader type a passphrase now, or set a first one and "
-            "hand it over; with it they open their package and sign.",
-            "&Enrol",
-        )
-        code = ask.line("&Code", needed="Give the reader a code.")
-        code.setText(f"R{number}")
-        experience = ask.line("E&xperience", "e.g. consultant, 12 years of hip surgery")
-        passphrase = ask.new_passphrase("Reader")
-        ask.accepted.connect(lambda: self.enrol(code.text().strip(), passphrase.text, experience.text().strip()))
-        ask.open()
-        return ask
+        return dialogs.ask_enrol(self, number, self.enrol)
 
     def enrol(self, code: str, passphrase: str, experience: str) -> Task:
-        return self._do(
-            f"Enrolling {code}",
-            lambda held, _steps: held.enrol(code, passphrase, experience),
-            lambda _account: self._note(f"{code} is enrolled. Hand out their package next."),
-        )
+        def done(_account: object) -> None:
+            self._choose_next = code
+            self.note(f"{code} is enrolled. Hand out their package next.")
+
+        return self.do(f"Enrolling {code}", lambda held, _steps: held.enrol(code, passphrase, experience), done)
 
     def ask_reset(self) -> Ask:
         name = self.chosen_reader()
-        ask = Ask(
-            self,
-            f"New key for {name}",
-            "For a reader who lost the passphrase. What they signed stays signed by the old key; make them a new package.",
-            "&Make a new key",
-        )
-        reason = ask.line("&Reason", needed="Say why the account is reset.")
-        new = ask.new_passphrase(name)
-        own = ask.line("&Your passphrase", needed="Type the coordinator's passphrase.", secret=True)
-        ask.accepted.connect(lambda: self.reset(name, new.text, own.text(), reason.text()))
-        ask.open()
-        return ask
+        return dialogs.ask_reset(self, name, partial(self.reset, name))
 
     def reset(self, name: str, new: str, own: str, reason: str) -> Task:
-        return self._do(
+        return self.do(
             f"Making a new key for {name}",
             lambda held, _steps: held.reset(name, new, own, reason),
-            lambda _account: self._note(f"{name} has a new key. Hand out a new package."),
+            lambda _account: self._offer_package(name),
         )
 
-    def ask_hand_out(self) -> None:
-        """Images first, then somebody looks at them, then the file and the passphrase."""
-        name = self.chosen_reader()
-        if self.images is None:
-            self.prepare(lambda: self._look(name))
-        else:
-            self._look(name)
-
-    def prepare(self, then: Callable[[], object]) -> None:
-        store, coordinator, scratch = self._store, self._coordinator, self._scratch
-        assert store is not None
-        assert coordinator is not None
-        assert scratch is not None
-
-        def work(steps: Steps) -> tuple[Images | None, set[str]]:
-            found, missing = places(coordinator, store)
-            if missing:
-                return None, missing
-            steps.total = len(coordinator.state().registered.cases)
-
-            def read(case: StudyCase) -> Radiograph:
-                return self._reader.read(found[case.image_sha256], case.frame, steps)
-
-            return coordinator.prepare(read, scratch, steps.keep_going), set()
-
-        def done(result: tuple[Images | None, set[str]]) -> None:
-            self.images, missing = result
-            if missing:
-                self._ask_where(missing, then)
-            else:
-                then()
-
-        self._run("Removing names from the images", work, done)
-
-    def _ask_where(self, missing: set[str], then: Callable[[], object]) -> None:
-        self.notices.show_notice(
-            f"{len(missing)} image{' is' if len(missing) == 1 else 's are'} no longer where they were.",
-            action=(
-                "Look for them …",
-                lambda: choose_folder(self, "Where are the images now?", partial(self.find_images, missing, then)),
-            ),
-        )
-
-    def find_images(self, missing: set[str], then: Callable[[], object], folder: Path) -> None:
-        store = self._store
-        assert store is not None
-
-        def work(steps: Steps) -> int:
-            found = find_moved(folder, missing, steps.keep_going)
-            for digest, path in found.items():
-                store.note_location(digest, path).result()
-            return len(found)
-
-        self._run("Looking for the images", work, lambda _number: self.prepare(then))
-
-    def _look(self, name: str) -> None:
-        assert self.images is not None
-        if self._looked:
-            self._ask_file(name)
+    def _offer_package(self, name: str) -> None:
+        """What was handed out before opens with the lost passphrase alone."""
+        line = self._line(name)
+        if line is None or not line.handed_out or line.signed:
+            self.note(f"{name} has a new key.")
             return
-        held = self.images
-        digests = sorted({case.image_sha256 for case in held.of_case.values()})
-        self.look_dialog = LookDialog(self, self._jobs, [Source(held.path(digest)) for digest in digests])
-        self.look_dialog.accepted.connect(lambda: self._on_looked(name))
-        self.look_dialog.open()
-
-    def _on_looked(self, name: str) -> None:
-        self._looked = True
-        self._ask_file(name)
-
-    def _ask_file(self, name: str) -> None:
-        choose_new_file(
-            self,
-            f"The package of {name}",
-            f"{name}{PACKAGE_SUFFIX}",
-            f"Reader packages (*{PACKAGE_SUFFIX})",
-            lambda path: self.ask_own(
-                f"Hand out the package of {name}",
-                "The package holds de-identified images, the protocol and this reader's order; never the truth.",
-                "&Write the package",
-                lambda passphrase: self.hand_out(name, path, passphrase),
-            ),
+        self._choose_next = name
+        self.notices.show_notice(
+            f"{name} has a new key. Their package does not open with it: hand out a new one.",
+            action=(f"Hand out to {name} …", partial(self.ask_hand_out, name)),
         )
 
-    def hand_out(self, name: str, path: Path, passphrase: str) -> Task:
-        images, looked = self.images, self._looked
-        assert images is not None
-        return self._do(
-            f"Writing the package of {name}",
-            lambda held, _steps: held.hand_out(name, path, images, passphrase, burned_in_checked=looked),
-            lambda _packaged: self._note(f"The package of {name} was written to {path.name}."),
-        )
+    def ask_hand_out(self, name: str = "") -> None:
+        """To the chosen reader, unless another is named."""
+        if self.packages is not None:
+            self.packages.ask(name or self.chosen_reader())
 
     def ask_take_in(self) -> None:
         choose_file(self, "Take in a reader's answers", lambda path: self.take_in([path]))
 
     def take_in(self, paths: list[Path]) -> None:
         for path in paths:
-            self._do(
-                f"Taking in {path.name}",
-                partial(_take_in, path),
-                self._on_taken_in,
-            )
+            self.do(f"Taking in {path.name}", partial(_take_in, path), self._on_taken_in)
 
     def _on_taken_in(self, taken: TakenIn) -> None:
         entries = f"{taken.added} new entr{'y' if taken.added == 1 else 'ies'}"
-        self._note(
+        self.note(
             f"The answers of {taken.reader_id} were taken in: {entries}."
             if taken.added
             else f"Nothing new: these answers of {taken.reader_id} were taken in before."
         )
 
     def ask_deviation(self) -> Ask:
-        ask = Ask(self, "Note a deviation", "Something is done otherwise than the protocol says.", "&Note it")
-        what = ask.text("&What", "Say what was done otherwise.")
-        why = ask.text("Wh&y", "Say why.")
-        ask.accepted.connect(lambda: self.deviate(what.toPlainText(), why.toPlainText()))
-        ask.open()
-        return ask
+        return dialogs.ask_deviation(self, self.deviate)
 
     def deviate(self, what: str, why: str) -> Task:
-        return self._do(
+        return self.do(
             "Noting the deviation",
-            lambda held, _steps: held.deviate(" ".join(what.split()), " ".join(why.split())),
-            lambda _none: self._note("The deviation was noted."),
+            lambda held, _steps: held.deviate(what, why),
+            lambda _none: self.note("The deviation was noted."),
         )
 
     def verify(self) -> None:
-        store, coordinator = self._store, self._coordinator
-        if store is not None and coordinator is not None:
+        study = self._study
+        if study is not None:
             self.verdict.setText("Verifying …")
-            self._run("Verifying the record", lambda _steps: verify(coordinator, store), self._show_check)
+            self.run("Verifying the record", lambda _steps: verify(study), self._show_check)
 
     def _show_check(self, found: Check) -> None:
-        _fill(self.flaws, list(found.problems))
+        fill_table(self.flaws, list(found.problems))
+        self.flaws.setVisible(bool(found.problems))
         what = f"{found.events} events in {found.chains} chain{'' if found.chains == 1 else 's'}"
         number = len(found.problems)
         verdict = (
@@ -457,26 +336,18 @@ class CoordinatorWindow(QWidget):
 
     def ask_close(self) -> Ask:
         unfinished = self.overview.unfinished if self.overview is not None else ()
-        lead = "After this nothing more is taken in, and the truth can be unsealed."
-        if unfinished:
-            lead += f" Not finished and signed: {', '.join(unfinished)}. This becomes a deviation, with your reason."
-        ask = Ask(self, "Close the reading phase", lead, "&Close the reading phase")
-        reason = ask.line("&Reason", needed="Say why it is closed before all have finished.") if unfinished else None
-        own = ask.line("&Your passphrase", needed="Type the coordinator's passphrase.", secret=True)
-        ask.accepted.connect(lambda: self.close_phase(own.text(), reason.text() if reason is not None else ""))
-        ask.open()
-        return ask
+        return dialogs.ask_close(self, unfinished, self.close_phase)
 
     def close_phase(self, passphrase: str, reason: str = "") -> Task:
-        return self._do(
+        return self.do(
             "Closing the reading phase",
             lambda held, _steps: held.close(passphrase, reason),
-            lambda _none: self._note("The reading phase is closed. The truth can be unsealed now."),
+            lambda _none: self.note("The reading phase is closed. The truth can be unsealed now."),
         )
 
     def ask_unseal(self) -> Ask | None:
         if self.overview is not None and self.overview.unsealed_utc:
-            self.results_asked.emit(self.place)  # the results ask for the passphrase themselves
+            self._show_results("")  # the results ask for the passphrase themselves
             return None
         return self.ask_own(
             "Unseal the truth",
@@ -486,39 +357,49 @@ class CoordinatorWindow(QWidget):
         )
 
     def unseal(self, passphrase: str) -> Task:
-        return self._do(
+        return self.do(
             "Unsealing the truth",
             lambda held, _steps: held.unseal(passphrase),
-            lambda _scores: self.results_asked.emit(self.place),
+            lambda _scores: self._show_results(passphrase),
+        )
+
+    def _show_results(self, passphrase: str) -> None:
+        """What this window knows goes along: the passphrase, in memory only, and where the images lie, whose notes it
+        holds for itself while it is open."""
+        study, place = self._study, self.place
+        assert study is not None
+        self.run(
+            "Looking for the images",
+            lambda _steps: places(study)[0],
+            lambda found: self.results_asked.emit(ResultsRequest(place, study.store.study, passphrase, found)),
         )
 
     def ask_own(self, title: str, lead: str, do: str, then: Callable[[str], object]) -> Ask:
         """The coordinator's passphrase, and what is done with it."""
-        ask = Ask(self, title, lead, do)
-        own = ask.line("&Your passphrase", needed="Type the coordinator's passphrase.", secret=True)
-        ask.accepted.connect(lambda: then(own.text()))
-        ask.open()
-        return ask
+        return dialogs.ask_own(self, title, lead, do, then)
 
     # --- shared
 
-    def _do(self, title: str, work: Callable[[Coordinator, Steps], Any], then: Callable[[Any], object]) -> Task:
+    def do(self, title: str, work: Callable[[Coordinator, Steps], Any], then: Callable[[Any], object]) -> Task:
         """Something that changes the study; the window is brought up to date whatever became of it."""
-        coordinator = self._coordinator
-        assert coordinator is not None
-        task = self._run(title, lambda steps: work(coordinator, steps), then)
+        study = self._study
+        assert study is not None
+        task = self.run(title, lambda steps: work(study.coordinator, steps), then)
         task.ended.connect(self.refresh)
         return task
 
-    def _run(self, title: str, work: Callable[[Steps], Any], then: Callable[[Any], object]) -> Task:
+    def run(self, title: str, work: Callable[[Steps], Any], then: Callable[[Any], object]) -> Task:
         return self.background.run(title, work, then, self._tell)
 
     def _tell(self, sentence: str, details: str = "") -> None:
-        if self.overview is None and self._coordinator is None:
+        if self.overview is None and self._study is None:
             self.title.setText("The study could not be opened.")
         self.notices.show_notice(sentence, details)
 
-    def _note(self, sentence: str) -> None:
+    def note(self, sentence: str) -> None:
+        """What was done; the next such sentence takes its place."""
+        self.notices.withdraw(self._noted)
+        self._noted = sentence
         self.notices.show_notice(sentence, seconds=NOTE_S)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -533,90 +414,12 @@ class CoordinatorWindow(QWidget):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.background.shutdown()
-        if self._store is not None:
-            self._store.close()
-        if self._scratch is not None and self.images is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._study is not None:
+            self._study.store.close()
+        if self.packages is not None:
+            self.packages.close()
         super().closeEvent(event)
 
 
 def _take_in(path: Path, coordinator: Coordinator, _steps: Steps) -> TakenIn:
     return coordinator.take_in(path)
-
-
-def reader_cells(line: ReaderLine) -> tuple[str, ...]:
-    """Counts and states, never an answer."""
-    if line.signed:
-        state = "Finished and signed"
-    elif line.waits_until:
-        state = f"Washout until {line.waits_until}"
-    elif line.came_back and line.done == line.total:
-        state = "Everything read, not signed yet"
-    elif line.came_back:
-        state = "Reading"
-    elif line.handed_out:
-        state = "Nothing has come back yet"
-    else:
-        state = "Enrolled"
-    package = "handed out" if line.handed_out else "–"
-    practice = f"{line.practice_done} of {line.practice_total}" if line.practice_total else "–"
-    if line.resets:
-        state += f"; {line.resets} new key{'' if line.resets == 1 else 's'}"
-    return line.id, line.experience or "–", package, practice, f"{line.done} of {line.total}", state
-
-
-def phase_words(held: Overview | None) -> str:
-    if held is None:
-        return ""
-    if held.unsealed_utc:
-        return f"Unsealed {_local(held.unsealed_utc)}"
-    if held.closed_utc:
-        return f"Reading phase closed {_local(held.closed_utc)}; the truth is sealed"
-    return "Reading phase open; the truth is sealed"
-
-
-def next_words(held: Overview | None) -> str:
-    if held is None:
-        return ""
-    if not held.readers:
-        return "Next: enrol the readers."
-    if held.closed_utc:
-        return ""
-    waiting = [line.id for line in held.readers if not line.handed_out]
-    if waiting:
-        return f"Next: hand out the package of {', '.join(waiting)}."
-    if held.unfinished:
-        return f"Waiting for {', '.join(held.unfinished)}."
-    return "Everybody has finished and signed: the reading phase can be closed."
-
-
-def _local(utc: str) -> str:
-    return f"{datetime.fromisoformat(utc).astimezone():%Y-%m-%d %H:%M}" if utc else ""
-
-
-def _table(name: str, columns: tuple[str, ...], stretch: int) -> QTableWidget:
-    table = QTableWidget(0, len(columns))
-    table.setAccessibleName(name)
-    table.setHorizontalHeaderLabels(list(columns))
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setTabKeyNavigation(False)
-    table.setShowGrid(False)
-    table.verticalHeader().hide()
-    header = table.horizontalHeader()
-    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    header.setHighlightSections(False)
-    for section in range(len(columns)):
-        mode = QHeaderView.ResizeMode.Stretch if section == stretch else QHeaderView.ResizeMode.ResizeToContents
-        header.setSectionResizeMode(section, mode)
-    return table
-
-
-def _fill(table: QTableWidget, rows: list[tuple[str, ...]]) -> None:
-    table.setRowCount(len(rows))
-    for row, cells in enumerate(rows):
-        for column, text in enumerate(cells):
-            item = QTableWidgetItem(text)
-            item.setToolTip(text)
-            table.setItem(row, column, item)

@@ -5,10 +5,9 @@ The windows are imported when they are opened, so that starting the program does
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QProgressDialog, QWidget
@@ -20,11 +19,10 @@ if TYPE_CHECKING:
     from gui.jobs import Jobs
     from gui.preferences import Preferences
     from gui.study.background import Background
-
-NO_RESULTS_FROM_SERVER = (
-    "The results window opens files only. For a study on a server the command “analyse” with the server's address writes "
-    "the same report."
-)
+    from gui.study.coordinator_window import CoordinatorWindow
+    from gui.study.reading_window import StudyReadingWindow
+    from gui.study.results_data import ResultsRequest
+    from gui.study.wizard import StudyWizard
 
 
 class StudyDesk(QObject):
@@ -61,11 +59,10 @@ class StudyDesk(QObject):
     def open_study(self, path: Path | str | None = None) -> None:
         """The coordinator's window of a study file, or of a study on a server by URL. None asks which."""
         if path is None:
-            from gui.study.open_dialog import OpenStudyDialog
-
-            dialog = OpenStudyDialog(self._anchor)
-            dialog.chosen.connect(self.open_study)
-            dialog.open()
+            lead = (
+                "The coordinator's study file, or the address of a PostgreSQL server that several workstations share."
+            )
+            self._ask_place("Open a study", lead, self.open_study)
             return
         where = _where(path)
         self._show(f"study {where}", lambda: self._make_coordinator(where))
@@ -78,15 +75,24 @@ class StudyDesk(QObject):
             self._show(f"package {path.absolute()}", lambda: self._make_reading(path))
 
     def show_results(self, path: Path | str | None = None) -> None:
-        """Results of a study file, `.imrmc` or CSV. None asks for the file."""
+        """Results of a study, in a file or on a server by URL, or of an `.imrmc` or CSV. None asks which."""
+        from gui.study.results_data import ResultsRequest
+
         if path is None:
-            self._ask("Open a study or a file of scores", self.show_results)
+            lead = "A study whose reading phase is closed, in a file or on a server, or a file of scores (.imrmc, CSV)."
+            self._ask_place("Results of a study", lead, self.show_results)
             return
-        where = _where(path)
-        if isinstance(where, str):
-            show_error(self._anchor, NO_RESULTS_FROM_SERVER)
-        else:
-            self._show(f"results {where}", lambda: self._make_results(where))
+        self.show_results_of(ResultsRequest(_where(path)))
+
+    def show_results_of(self, request: ResultsRequest) -> None:
+        """With what the one who asks knows already: the passphrase, where the images lie."""
+        from gui.study.results_window import ResultsWindow
+
+        name = _results_name(request.place, request.study)
+        known = self._windows.get(name)
+        self._show(name, lambda: self._make_results(request))
+        if isinstance(known, ResultsWindow):
+            known.open_with(request.passphrase)
 
     def open_example(self) -> None:
         """The simulated study that comes with the program: a copy in the user's folder, so that nothing is spoilt."""
@@ -116,46 +122,56 @@ class StudyDesk(QObject):
         task.ended.connect(wait.deleteLater)
 
     def _show_example(self, path: Path) -> None:
+        from gui.study.results_window import ResultsWindow
         from study.example import PASSPHRASE
 
-        known = f"results {path.absolute()}" in self._windows
+        name = _results_name(path.absolute())
+        known = name in self._windows
         self.show_results(path)
-        if not known:
-            window: Any = self._windows[f"results {path.absolute()}"]
-            window.passphrase.setText(PASSPHRASE)
-            window.notices.show_notice(
-                "The example's passphrase is no secret; it is filled in. Press Enter.", seconds=15
-            )
+        window = self._windows[name]
+        if not known and isinstance(window, ResultsWindow):
+            window.offer(PASSPHRASE, "The example's passphrase is no secret; it is filled in. Press Enter.")
 
     def close_all(self) -> bool:
-        """Close every window; False where one of them asked to stay open."""
-        closed = all(window.close() for window in self.windows)
-        if closed and self._background is not None:
+        """Close every window. False, and all stay open, where one of them cannot be closed now; each of these says why."""
+        from gui.study.parts import StudyWindow
+
+        refusing = [window for window in self.windows if isinstance(window, StudyWindow) and not window.may_close()]
+        for window in refusing:
+            self._to_front(window)
+        if refusing:
+            return False
+        closed = [window.close() for window in self.windows]
+        if self._background is not None:
             self._background.shutdown()
             self._background = None
-        return closed
+        return all(closed)
 
     # --- making them
 
-    def _make_wizard(self) -> QWidget:
-        make = _window("wizard", "StudyWizard")
-        wizard: Any = make(self._root, self._data_folder, self._jobs, self._preferences, self._app_version)
+    def _make_wizard(self) -> StudyWizard:
+        from gui.study.wizard import StudyWizard
+
+        wizard = StudyWizard(self._root, self._data_folder, self._jobs, self._preferences, self._app_version)
         wizard.registered.connect(self.open_study)
-        return cast(QWidget, wizard)
+        return wizard
 
-    def _make_coordinator(self, where: Path | str) -> QWidget:
-        make = _window("coordinator_window", "CoordinatorWindow")
-        window: Any = make(where, self._data_folder, self._jobs, self._preferences, self._app_version)
-        window.results_asked.connect(self.show_results)
-        return cast(QWidget, window)
+    def _make_coordinator(self, where: Path | str) -> CoordinatorWindow:
+        from gui.study.coordinator_window import CoordinatorWindow
 
-    def _make_reading(self, path: Path) -> QWidget:
-        make = _window("reading_window", "StudyReadingWindow")
-        return cast(QWidget, make(path, self._data_folder, self._jobs, self._preferences, self._app_version))
+        window = CoordinatorWindow(where, self._data_folder, self._jobs, self._preferences, self._app_version)
+        window.results_asked.connect(self.show_results_of)
+        return window
 
-    def _make_results(self, path: Path) -> QWidget:
-        make = _window("results_window", "ResultsWindow")
-        return cast(QWidget, make(path, self._jobs, self._preferences, self._app_version))
+    def _make_reading(self, path: Path) -> StudyReadingWindow:
+        from gui.study.reading_window import StudyReadingWindow
+
+        return StudyReadingWindow(path, self._data_folder, self._jobs, self._preferences, self._app_version)
+
+    def _make_results(self, request: ResultsRequest) -> QWidget:
+        from gui.study.results_window import ResultsWindow
+
+        return ResultsWindow(request, self._data_folder, self._jobs, self._preferences, self._app_version)
 
     def _show(self, name: str, make: Callable[[], QWidget]) -> None:
         window = self._windows.get(name)
@@ -165,6 +181,9 @@ class StudyDesk(QObject):
             window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             window.destroyed.connect(lambda: self._windows.pop(name, None))
             self._windows[name] = window
+        self._to_front(window)
+
+    def _to_front(self, window: QWidget) -> None:
         window.show()
         window.raise_()
         window.activateWindow()
@@ -175,11 +194,19 @@ class StudyDesk(QObject):
     def _ask(self, title: str, then: Callable[[Path], None]) -> None:
         choose_file(self._anchor, title, then)
 
+    def _ask_place(self, title: str, lead: str, then: Callable[[Path | str | None], None]) -> None:
+        from gui.study.open_dialog import OpenStudyDialog
 
-def _window(module: str, name: str) -> Any:
-    return getattr(importlib.import_module(f"gui.study.{module}"), name)
+        dialog = OpenStudyDialog(title, lead, self._anchor)
+        dialog.chosen.connect(then)
+        dialog.open()
 
 
 def _where(path: Path | str) -> Path | str:
     text = str(path)
     return text if "://" in text else Path(text).absolute()
+
+
+def _results_name(place: Path | str, study: str = "") -> str:
+    """A file holds one study, a server may hold several."""
+    return f"results {place}" if isinstance(place, Path) else f"results {place} {study}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QIcon
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -161,6 +161,13 @@ class Gallery(QWidget):
         if self.case is not None and self.case.id == case_id:
             self._show_case()
 
+    def retheme(self) -> None:
+        """Icons in the list and beside the answers are drawn once; this draws them in the colours now in force."""
+        for row, case in enumerate(self._cases):
+            self.list.item(row).setIcon(_truth_icon(case))
+        if self.case is not None:
+            self._fill_answers(self.case)
+
     def close_down(self) -> None:
         if self._job is not None:
             self._job.abandon()
@@ -248,7 +255,7 @@ class Gallery(QWidget):
         self.list.clear()
         for case in self._cases:
             item = QListWidgetItem(f"{case.id}\n{self._line(case)}")
-            item.setIcon(icons.icon(_outcome(case.truth).icon, _outcome(case.truth).color))
+            item.setIcon(_truth_icon(case))
             self.list.addItem(item)
         self.list.blockSignals(False)
         self.count.setText(f"{len(self._cases)} of {len(self._results.cases)} cases")
@@ -280,7 +287,7 @@ class Gallery(QWidget):
         source, frame = self._found.get(case.id, (case.source, case.frame))
         if source is None:
             if self._results.has_images:
-                words = "The image of this case was not found beside the study, nor where it was opened from."
+                words = "The image of this case was not found where it lay at registration, nor beside the study."
             else:
                 words = "A file of scores holds no images: only the answers can be shown."
             self._say_no_image(words, relink=self._results.has_images)
@@ -309,7 +316,7 @@ class Gallery(QWidget):
             name = f"{people.index(answer.reader) + 1}  {answer.reader}" if is_person else answer.reader
             who = QTableWidgetItem(name)
             if is_person:
-                who.setIcon(icons.icon("reader", theme.reader_color(people.index(answer.reader))))
+                who.setIcon(icons.icon("reader", _beside_text(people.index(answer.reader))))
             else:
                 who.setIcon(icons.icon("cnn", theme.colors().text))
             look = _outcome(-1 if answer.call is None else answer.call)
@@ -379,8 +386,19 @@ class Gallery(QWidget):
             self.relink_asked.emit(self.case)
 
 
+def _beside_text(number: int) -> str:
+    """A reader's colour in the window's theme, as in the plots."""
+    named = theme.colors().readers
+    return named[number % len(named)]
+
+
 def _numbered(mark: Annotation, number: int) -> Annotation:
     return msgspec.structs.replace(mark, text=f"{number} {mark.text}".strip())
+
+
+def _truth_icon(case: CaseResult) -> QIcon:
+    look = _outcome(case.truth)
+    return icons.icon(look.icon, look.color)
 
 
 def _outcome(call: int) -> theme.Outcome:

@@ -1,35 +1,32 @@
-"""Which study to coordinate: a file, or a study on a PostgreSQL server."""
+"""Which study to coordinate, or whose results to see: a file, or a study on a PostgreSQL server."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from gui import icons
 from gui.file_dialogs import choose_file
+from gui.study.study_place import place_problem
 
 
 class OpenStudyDialog(QDialog):
     chosen = Signal(str)  # a path, or a postgresql:// URL
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, lead: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(self.tr("Open a study"))
-        words = QLabel(
-            self.tr(
-                "The coordinator's study file, or the address of a PostgreSQL server that several workstations share."
-            ),
-            wordWrap=True,
-        )
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+        words = QLabel(lead, wordWrap=True)
         words.setProperty("role", "muted")
-        self.where_line = QLineEdit(placeholderText=self.tr("study file, or postgresql://user@server/database"))
-        self.where_line.setAccessibleName(self.tr("Study file or server address"))
+        self.where_line = QLineEdit(placeholderText=self.tr("file, or postgresql://user@server/database"))
+        self.where_line.setAccessibleName(self.tr("File or server address"))
         self.where_line.textChanged.connect(self._update)
         browse = QPushButton(self.tr("&Choose a file …"))
         icons.attach(browse, "folder")
-        browse.clicked.connect(lambda: choose_file(self, self.tr("Choose a study file"), self._take_file))
+        browse.clicked.connect(lambda: choose_file(self, self.windowTitle(), self._take_file))
         self.open_button = QPushButton(self.tr("&Open"))
         self.open_button.setProperty("role", "main")
         self.open_button.setDefault(True)
@@ -54,8 +51,9 @@ class OpenStudyDialog(QDialog):
 
     def accept(self) -> None:
         where = self.where_line.text().strip()
-        if "://" not in where and not Path(where).is_file():
-            self.problem.setText(self.tr("There is no such file."))
+        problem = place_problem(where) if "://" in where else "" if Path(where).is_file() else "There is no such file."
+        if problem:
+            self.problem.setText(problem)
             return
         super().accept()
         self.chosen.emit(where)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QButtonGroup,
     QCheckBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QLineEdit,
+    QListWidget,
+    QListWidgetItem,
     QProgressBar,
     QPushButton,
     QRadioButton,
     QScrollArea,
     QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +34,14 @@ from gui import icons
 from gui.study.background import Background, Task
 from gui.views.shortcut_sheet import plain
 from study.truth import passphrase_problem
+
+
+class StudyWindow(QWidget):
+    """A window of reader studies."""
+
+    def may_close(self) -> bool:
+        """Whether it can be closed now; where it cannot, it tells why. Asking changes nothing."""
+        return True
 
 
 def label(words: str = "", role: str = "", *, wrap: bool = True) -> QLabel:
@@ -94,6 +108,65 @@ class Form(QFormLayout):
         column.addWidget(words)
         self.addRow(name, column)
         return words
+
+
+def align_captions(*forms: QFormLayout) -> None:
+    """Fields of forms that stand below each other begin on one line."""
+    items = [form.itemAt(row, QFormLayout.ItemRole.LabelRole) for form in forms for row in range(form.rowCount())]
+    captions = [widget for item in items if item is not None and (widget := item.widget()) is not None]
+    widest = max((caption.sizeHint().width() for caption in captions), default=0)
+    for caption in captions:
+        caption.setMinimumWidth(widest)
+
+
+def plain_table(name: str, columns: Sequence[str], stretch: int) -> QTableWidget:
+    """Rows to read and choose from, none to write in; the column `stretch` takes what room is left."""
+    table = QTableWidget(0, len(columns))
+    table.setAccessibleName(name)
+    table.setHorizontalHeaderLabels(list(columns))
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setTabKeyNavigation(False)
+    table.setShowGrid(False)
+    table.verticalHeader().hide()
+    header = table.horizontalHeader()
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    header.setHighlightSections(False)
+    for section in range(len(columns)):
+        mode = QHeaderView.ResizeMode.Stretch if section == stretch else QHeaderView.ResizeMode.ResizeToContents
+        header.setSectionResizeMode(section, mode)
+    return table
+
+
+def fill_table(table: QTableWidget, rows: Sequence[Sequence[str]]) -> None:
+    table.setRowCount(len(rows))
+    for row, cells in enumerate(rows):
+        for column, text in enumerate(cells):
+            item = QTableWidgetItem(text)
+            item.setToolTip(text)
+            table.setItem(row, column, item)
+
+
+class StudyChoice(QListWidget):
+    """Which of the studies that are registered in one place; Enter or a double click chooses."""
+
+    picked = Signal(str)  # the study's id
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Studies on this server")
+        self.itemActivated.connect(lambda item: self.picked.emit(item.data(Qt.ItemDataRole.UserRole)))
+
+    def show_studies(self, titles: Mapping[str, str]) -> None:
+        """titles: by id."""
+        self.clear()
+        for study_id, title in titles.items():
+            item = QListWidgetItem(title)
+            item.setData(Qt.ItemDataRole.UserRole, study_id)
+            self.addItem(item)
+        self.setCurrentRow(0)
+        self.setFocus()
 
 
 class Choice(QWidget):
@@ -229,7 +302,7 @@ class NewPassphrase(QWidget):
 
     changed = Signal()
 
-    def __init__(self, whose: str) -> None:
+    def __init__(self, whose: str, caption: str = "&Passphrase") -> None:
         super().__init__()
         self.first = QLineEdit(echoMode=QLineEdit.EchoMode.Password)
         self.first.setAccessibleName(f"{whose}: passphrase")
@@ -241,11 +314,12 @@ class NewPassphrase(QWidget):
         self.meter.setFixedWidth(round(8 * self.fontMetrics().height()))
         self.meter.setAccessibleName("Strength of the passphrase")
         self.words = label("", "small")
-        form = Form()
+        form = self.form = Form()
         form.setContentsMargins(0, 0, 0, 0)
-        form.add(self.tr("&Passphrase"), self.first)
+        form.add(caption, self.first)
         form.add(self.tr("&Again"), self.second)
         strength = QHBoxLayout()
+        strength.setSpacing(10)
         strength.addWidget(self.meter)
         strength.addWidget(self.words, 1)
         form.addRow(self.tr("Strength"), strength)

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from imaging.sources import Source
 from study.aids import Aid
 from study.model import Annotation
 from study.result_parts import Plot, Table
+
+
+@dataclass(frozen=True)
+class ResultsRequest:
+    """Whose results, and what the one who asks knows already. Lives in memory only: a passphrase never reaches a disk."""
+
+    place: Path | str  # a file, or a postgresql:// URL
+    study: str = ""  # its id; needed where a server holds several
+    passphrase: str = field(default="", repr=False)
+    images: Mapping[str, Source] = field(default_factory=dict)  # where they lie, by SHA-256
+
+
+@dataclass(frozen=True)
+class Door:
+    """What stands before the results."""
+
+    sealed: bool = False  # the truth opens with the coordinator's passphrase
+    studies: Mapping[str, str] = field(default_factory=dict)  # titles by id, where one of several must be chosen
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from gui.study.results_data import Answer, CaseResult, Results
+from gui.study.results_data import Answer, CaseResult, Door, Results, ResultsRequest
+from gui.study.study_place import local_folder, open_store, shown
 from imaging.sources import Source
 from study.plots import DARK, LIGHT, all_plots, cast
 from study.record import file_sha256
@@ -23,53 +24,61 @@ _SQLITE = b"SQLite format 3\0"
 _SEARCH_S, _MOST_FILES = 10.0, 3000
 
 
-def needs_passphrase(path: Path) -> bool:
-    """Whether it is a study, whose truth opens with the coordinator's passphrase.
-
-    Raises ResultsError while readers still read, StoreError, CoordinatorError, OSError.
-    """
-    with path.open("rb") as file:
-        if file.read(len(_SQLITE)) != _SQLITE:
-            return False
+def look(request: ResultsRequest) -> Door:
+    """What opens these results. Raises ResultsError while readers still read, StoreError, CoordinatorError, OSError."""
+    place = request.place
+    if isinstance(place, Path):
+        with place.open("rb") as file:
+            if file.read(len(_SQLITE)) != _SQLITE:
+                return Door()
     from study.store import read_record
     from study.study_results import chosen_study, is_closed
+    from study.study_state import registered_studies
 
-    history = read_record(path)
-    study = chosen_study(history)
+    history = read_record(place)
+    titles = registered_studies(history.events)
+    if len(titles) > 1 and not request.study:
+        return Door(sealed=True, studies=titles)
+    study = chosen_study(history, request.study)
     if not study:
         raise ResultsError(
-            f"{path.name} is a record of single readings, which holds no truth. Export it, add the truth, and open the CSV."
+            f"{shown(place)} is a record of single readings, which holds no truth. Export it, add the truth, and open the CSV."
         )
     if not is_closed(history, study):
         raise ResultsError(
             "Reading still goes on in this study, so its truth stays sealed: there are no results yet. "
             "They can be opened once the coordinator has closed the reading phase."
         )
-    return True
+    return Door(sealed=True)
 
 
-def load(path: Path, passphrase: str, app_version: str) -> Results:
-    """Raises ResultsError, NotEstimableError, ExchangeError, StoreError, CoordinatorError, SealError, OSError."""
-    if not needs_passphrase(path):
+def load(request: ResultsRequest, data_folder: Path, app_version: str) -> Results:
+    """Raises ResultsError, NotEstimableError, ExchangeError, StoreError, CoordinatorError, SealError, OSError.
+
+    data_folder: the user's; where the images of a study on a server lie is noted there.
+    """
+    place = request.place
+    if isinstance(place, Path) and not look(request).sealed:
         from study.exchange import read_scores
 
-        table = read_scores(path)
-        table = replace(table, title=table.title or path.name)
-        report = report_of_table(table, Provenance(path.name, file_sha256(path), app_version))
+        table = read_scores(place)
+        table = replace(table, title=table.title or place.name)
+        report = report_of_table(table, Provenance(place.name, file_sha256(place), app_version))
         simulated = "simulated" in " ".join((table.title, *table.notes)).lower()
         return _results(report, SIMULATED if simulated else "", _cases_of_table(report), has_images=False)
     from study.study_results import open_results
 
-    opened = open_results(path, passphrase, app_version=app_version)
-    report = report_of_study(opened.scores, opened.dossier, Provenance(path.name, file_sha256(path), app_version))
-    return _results(report, report.notice, _cases_of_study(path, passphrase, report), has_images=True)
+    opened = open_results(place, request.passphrase, study=request.study, app_version=app_version)
+    digest = file_sha256(place) if isinstance(place, Path) else ""
+    report = report_of_study(opened.scores, opened.dossier, Provenance(shown(place), digest, app_version))
+    return _results(report, report.notice, _cases_of_study(request, data_folder, report), has_images=True)
 
 
 def _results(report: Report, notice: str, cases: tuple[CaseResult, ...], *, has_images: bool) -> Results:
     sham = report.study.sham if report.study is not None else None
     who = cast(report.analysis)
     origin = report.provenance
-    hashes = [f"{origin.file} SHA-256 {origin.sha256}"]
+    hashes = [f"{origin.file} SHA-256 {origin.sha256}"] if origin.sha256 else []
     if report.study is not None:
         hashes.append(f"protocol SHA-256 {report.study.dossier.protocol_sha256}")
     problems = report.study.dossier.problems if report.study is not None else ()
@@ -117,17 +126,17 @@ def _cases_of_table(report: Report) -> tuple[CaseResult, ...]:
     )
 
 
-def _cases_of_study(path: Path, passphrase: str, report: Report) -> tuple[CaseResult, ...]:
+def _cases_of_study(request: ResultsRequest, data_folder: Path, report: Report) -> tuple[CaseResult, ...]:
     """With marks and maps, which the table of scores does not hold."""
     from study.store import read_record
     from study.study_results import chosen_study
     from study.study_scores import open_aids, open_truth
     from study.study_state import fold_study, replay
 
-    history = read_record(path)
-    state = fold_study(history.events, chosen_study(history))
-    truth = open_truth(state.registered, passphrase).of_case
-    aids = open_aids(state.registered, passphrase)
+    history = read_record(request.place)
+    state = fold_study(history.events, chosen_study(history, request.study))
+    truth = open_truth(state.registered, request.passphrase).of_case
+    aids = open_aids(state.registered, request.passphrase)
     answers: dict[str, list[Answer]] = {}
     images: dict[str, dict[tuple[str, int], None]] = {
         case.id: {(case.image_sha256, case.frame): None} for case in state.registered.cases
@@ -145,7 +154,8 @@ def _cases_of_study(path: Path, passphrase: str, report: Report) -> tuple[CaseRe
                 Answer(reader, item.mode, call, reading.score, comment, reading.annotations)
             )
             images[name][session.plan.case(name).image_sha256, 0] = None
-    places = find_images(path, {digest for held in images.values() for digest, _ in held})
+    named = replace(request, study=state.protocol.study_id)
+    places = find_images(named, data_folder, {digest for held in images.values() for digest, _ in held})
     out = []
     for case in state.registered.cases:
         if case.practice:
@@ -177,12 +187,17 @@ def _cases_of_study(path: Path, passphrase: str, report: Report) -> tuple[CaseRe
 # --- where images lie
 
 
-def find_images(study: Path, wanted: set[str]) -> dict[str, Source]:
-    """By SHA-256: where this machine noted them, else in the study's own folder and those in it. Nothing is written."""
-    found = _noted(study, wanted)
+def find_images(request: ResultsRequest, data_folder: Path, wanted: set[str]) -> dict[str, Source]:
+    """By SHA-256: where the one who asks knows them, or this machine noted them, else beside a study's file.
+
+    Nothing is written.
+    """
+    found = {digest: source for digest, source in request.images.items() if digest in wanted and source.path.is_file()}
+    found |= _noted(request, data_folder, wanted - set(found))
     missing = wanted - set(found)
     until = time.monotonic() + _SEARCH_S
-    for number, path in enumerate(_beside(study)):
+    beside = _beside(request.place) if isinstance(request.place, Path) else []
+    for number, path in enumerate(beside):
         if not missing or number >= _MOST_FILES or time.monotonic() > until:
             break
         try:
@@ -204,19 +219,25 @@ def _beside(study: Path) -> list[Path]:
     return [path for path in (*inner, *top) if path.is_file() and path.suffix.lower() not in (".sqlite", study.suffix)]
 
 
-def _noted(study: Path, wanted: set[str]) -> dict[str, Source]:
+def _noted(request: ResultsRequest, data_folder: Path, wanted: set[str]) -> dict[str, Source]:
     """What the wizard noted. Another window of this program may hold the notes: then they are not to be had."""
-    from study.store import StoreError, StudyStore
+    from study.store import StoreError
 
-    if not study.with_name(f"{study.stem}.local.sqlite").is_file():
+    place = request.place
+    if isinstance(place, Path):
+        has_notes = place.with_name(f"{place.stem}.local.sqlite").is_file()
+    else:
+        folder = local_folder(place, request.study, data_folder)
+        has_notes = folder is not None and folder.is_dir()
+    if not has_notes or not wanted:
         return {}
     found = {}
-    store = StudyStore(study, "", keep_backups=0)
+    store = open_store(place, request.study, data_folder, "", backups=0)
     try:
         for digest in wanted:
-            place = store.location(digest)
-            if place is not None and Path(place.path).is_file():
-                found[digest] = Source(Path(place.path), place.member)
+            noted = store.location(digest)
+            if noted is not None and Path(noted.path).is_file():
+                found[digest] = Source(Path(noted.path), noted.member)
     except StoreError:
         return found
     finally:
@@ -224,14 +245,14 @@ def _noted(study: Path, wanted: set[str]) -> dict[str, Source]:
     return found
 
 
-def note_image(study: Path, digests: tuple[str, ...], path: Path) -> str:
+def note_image(request: ResultsRequest, data_folder: Path, digests: tuple[str, ...], path: Path) -> str:
     """Where an image lies now, if it is one of these. Returns its SHA-256. Raises ResultsError, OSError."""
-    from study.store import StoreError, StudyStore
+    from study.store import StoreError
 
     digest = file_sha256(path)
     if digest not in digests:
         raise ResultsError("That is another image than the one that was read. Choose the original file.")
-    store = StudyStore(study, "", keep_backups=0)
+    store = open_store(request.place, request.study, data_folder, "", backups=0)
     try:
         store.note_location(digest, path).result()
     except StoreError:

@@ -241,7 +241,8 @@ class OverviewPage(PageScroll):
             frame, column = card()
             column.addWidget(label(deviations.title, "section"))
             for row in deviations.rows:
-                column.addWidget(label("• " + ": ".join(cell for cell in row if cell)))
+                when, *words = (cell for cell in row if cell)
+                column.addWidget(label(f"• {when}: {' '.join(words)}"))
             self._column.addWidget(frame)
         self._column.addStretch(1)
 
@@ -251,7 +252,7 @@ class OverviewPage(PageScroll):
         column.addWidget(label(row["In words"]))
         if row["Difference"] != "–":
             numbers = (
-                f"{row['Compared']}: {row['Difference']} (95 % interval {row['95 % interval']}), p: {row['p']}"
+                f"{row['Compared']}: {row['Difference']} ({row['Interval']}), p: {row['p']}"
                 + (f", adjusted p: {row['adjusted p']}" if row["adjusted p"] != "–" else "")
                 + f". {row['Method']}, df {row['df']}; speaks for {row['Speaks for']}."
             )

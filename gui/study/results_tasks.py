@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gui.study.results_data import Results
+from gui.study.results_data import Door, Results, ResultsRequest
 from study.result_parts import ResultsError
 
 
-def needs_passphrase(path: Path) -> bool:
+def look(request: ResultsRequest) -> Door:
     from gui.study import results_load
 
-    return results_load.needs_passphrase(path)
+    return results_load.look(request)
 
 
-def load(path: Path, passphrase: str, app_version: str) -> Results:
+def load(request: ResultsRequest, data_folder: Path, app_version: str) -> Results:
     from gui.study import results_load
     from study.exchange import ExchangeError
     from study.statistics.roc import NotEstimableError
 
     try:
-        return results_load.load(path, passphrase, app_version)
+        return results_load.load(request, data_folder, app_version)
     except ExchangeError as error:
         raise ResultsError(error.sentence) from error
     except NotEstimableError as error:
         raise ResultsError(str(error)) from error
 
 
-def note_image(study: Path, digests: tuple[str, ...], path: Path) -> str:
+def note_image(request: ResultsRequest, data_folder: Path, digests: tuple[str, ...], path: Path) -> str:
     from gui.study import results_load
 
-    return results_load.note_image(study, digests, path)
+    return results_load.note_image(request, data_folder, digests, path)

@@ -6,6 +6,7 @@ Everything is computed in a process of its own, which this window starts and end
 from __future__ import annotations
 
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,11 @@ from gui.errors import NoticesBar
 from gui.file_dialogs import choose_file, choose_new_file
 from gui.study.background import Background, Steps, StoppedError
 from gui.study.gallery import Gallery
-from gui.study.parts import TaskBar, button, label
-from gui.study.results_data import CaseResult, Results
+from gui.study.parts import StudyChoice, StudyWindow, TaskBar, button, label
+from gui.study.results_data import CaseResult, Door, Results, ResultsRequest
 from gui.study.results_export import save_plot, save_table
 from gui.study.results_pages import OverviewPage, PlotPage, TablesPage
+from gui.study.study_place import file_name, shown
 from imaging.sources import Source
 from imaging.worker import SupervisedWorker
 from study.files import replace_file
@@ -53,20 +55,28 @@ PARTS = {
 }
 
 
-class ResultsWindow(QWidget):
+class ResultsWindow(StudyWindow):
     """Asks for the coordinator's passphrase where the truth is sealed, and refuses in words while readers still read."""
 
     def __init__(
-        self, study_path: Path, jobs: Jobs, preferences: Preferences, app_version: str, parent: QWidget | None = None
+        self,
+        request: ResultsRequest,
+        data_folder: Path,
+        jobs: Jobs,
+        preferences: Preferences,
+        app_version: str,
+        parent: QWidget | None = None,
     ) -> None:
+        """request: of a study or a file of scores. A passphrase that it brings along is used, and not kept."""
         super().__init__(parent, Qt.WindowType.Window)
-        self._path = Path(study_path)
+        self._request = request
+        self._data_folder = data_folder
         self._app_version = app_version
         self.results: Results | None = None
         self._dark = theme.colors() is theme.DARK
         self._background = Background("results", self)
         self._worker = SupervisedWorker("statistics")
-        self.setWindowTitle(f"Results · {self._path.name}")
+        self.setWindowTitle(f"Results · {shown(request.place)}")
         em = self.fontMetrics().height()
         self.resize(74 * em, 50 * em)
         self._build(jobs)
@@ -79,6 +89,10 @@ class ResultsWindow(QWidget):
     def _build(self, jobs: Jobs) -> None:
         self.notices = NoticesBar()
         self.task_bar = TaskBar(self._background)
+        below = QHBoxLayout()
+        below.setContentsMargins(14, 6, 14, 8)
+        below.addWidget(self.task_bar)
+        below.addStretch(1)
         self.pages = QStackedWidget()
         self.pages.addWidget(self._build_door())
         self.pages.addWidget(self._build_results(jobs))
@@ -87,12 +101,15 @@ class ResultsWindow(QWidget):
         column.setSpacing(0)
         column.addWidget(self.notices)
         column.addWidget(self.pages, 1)
-        column.addWidget(self.task_bar)
+        column.addLayout(below)
 
     def _build_door(self) -> QWidget:
         """Before there are results: what is under way, the passphrase, or why there are none."""
-        self.door_title = label(self._path.name, "title")
+        self.door_title = label(shown(self._request.place), "title")
         self.door_words = label("")
+        self.choice = StudyChoice()
+        self.choice.picked.connect(self._choose)
+        self.choice.hide()
         self.passphrase = QLineEdit(echoMode=QLineEdit.EchoMode.Password)
         self.passphrase.setPlaceholderText("The coordinator's passphrase")
         self.passphrase.setAccessibleName("The coordinator's passphrase")
@@ -110,9 +127,9 @@ class ResultsWindow(QWidget):
         column.addStretch(1)
         column.addWidget(self.door_title)
         column.addWidget(self.door_words)
+        column.addWidget(self.choice)
         column.addLayout(row)
         column.addStretch(2)
-        self._show_door("Looking at the file …", ask=False)
         return door
 
     def _build_results(self, jobs: Jobs) -> QWidget:
@@ -157,14 +174,34 @@ class ResultsWindow(QWidget):
     def _ask_what(self) -> None:
         from gui.study import results_tasks
 
-        self._compute("Looking at the file", results_tasks.needs_passphrase, (self._path,), self._on_kind)
+        self._show_door("Looking what is there …", ask=False)
+        self._compute("Looking what is there", results_tasks.look, (self._request,), self._on_door)
 
-    def _on_kind(self, sealed: bool) -> None:
-        if not sealed:
-            self._load("")
-            return
-        self._show_door("The truth of this study opens with the coordinator's passphrase.", ask=True)
-        self.passphrase.setFocus()
+    def _on_door(self, door: Door) -> None:
+        if door.studies:
+            self._show_door("Several studies are registered here. Which one?", ask=False)
+            self.choice.show()
+            self.choice.show_studies(door.studies)
+        elif not door.sealed or self._request.passphrase:
+            self._load(self._request.passphrase)
+        else:
+            self._show_door("The truth of this study opens with the coordinator's passphrase.", ask=True)
+            self.passphrase.setFocus()
+
+    def _choose(self, study_id: str) -> None:
+        self._request = replace(self._request, study=study_id)
+        self.choice.hide()
+        self._ask_what()
+
+    def open_with(self, passphrase: str) -> None:
+        """For one who has just given it elsewhere; no harm where the results are open already."""
+        if self.results is None and self.open_button.isVisible() and passphrase:
+            self._load(passphrase)
+
+    def offer(self, passphrase: str, sentence: str) -> None:
+        """Fill it in, and say why."""
+        self.passphrase.setText(passphrase)
+        self.notices.show_notice(sentence, seconds=15)
 
     def _unlock(self) -> None:
         if self.passphrase.text():
@@ -173,11 +210,13 @@ class ResultsWindow(QWidget):
     def _load(self, passphrase: str) -> None:
         from gui.study import results_tasks
 
+        given = replace(self._request, passphrase=passphrase)
+        self._request = replace(self._request, passphrase="")  # it is handed to the process, and kept nowhere here
         self._show_door("Computing the results …", ask=False)
         self._compute(
             "Computing the results",
             results_tasks.load,
-            (self._path, passphrase, self._app_version),
+            (given, self._data_folder, self._app_version),
             self._show,
             lambda sentence, details: self._refuse(sentence, ask=bool(passphrase)),
         )
@@ -256,6 +295,7 @@ class ResultsWindow(QWidget):
         if hasattr(self, "plot_pages") and dark != self._dark:
             self._dark = dark
             self._show_plots()
+            self.gallery.retheme()
 
     def _show_tasks(self) -> None:
         busy = any(not task.is_over for task in self._background.tasks)
@@ -284,7 +324,9 @@ class ResultsWindow(QWidget):
         self._write(path, lambda _steps: save_table(table, path))
 
     def _ask_report(self, kind: str) -> None:
-        name = f"{self._path.stem}-report.{kind}"
+        place = self._request.place
+        stem = place.stem if isinstance(place, Path) else Path(file_name(self.title.text())).stem
+        name = f"{stem}-report.{kind}"
         choose_new_file(self, "Save the report", name, f"{kind.upper()} (*.{kind})", self.save_report)
 
     def save_report(self, path: Path) -> None:
@@ -331,7 +373,7 @@ class ResultsWindow(QWidget):
         self._compute(
             "Looking at the image",
             results_tasks.note_image,
-            (self._path, tuple(frames), path),
+            (self._request, self._data_folder, tuple(frames), path),
             lambda digest: self.gallery.image_found(case.id, Source(path), frames[digest]),
             lambda sentence, details: self.notices.show_notice(sentence, details),
         )

@@ -18,6 +18,7 @@ T = TypeVar("T")
 Place = Path | str
 SUFFIX = ".lucency-study"
 KINDS = f"Studies (*{SUFFIX})"
+BACKUPS = 5  # that a study's file keeps of itself
 SERVER_KINDS = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
@@ -41,10 +42,22 @@ def shown(place: Place) -> str:
     return f"{parts.hostname or 'server'}{parts.path}"
 
 
-def open_store(place: Place, study_id: str, data_folder: Path, app_version: str) -> StudyStore:
+def local_folder(place: Place, study_id: str, data_folder: Path) -> Path | None:
+    """Where drafts, notes and device id of a study on a server lie; those of a file lie beside it."""
+    return data_folder / "studies" / study_id if isinstance(place, str) else None
+
+
+def open_store(
+    place: Place, study_id: str, data_folder: Path, app_version: str, *, backups: int = BACKUPS
+) -> StudyStore:
     """The store of one study. A server's drafts and device id lie in the data folder. Touches no disk yet."""
-    local = data_folder / "studies" / study_id if isinstance(place, str) else None
-    return StudyStore(place, app_version, study=study_id, local_folder=local)
+    return StudyStore(
+        place,
+        app_version,
+        study=study_id,
+        local_folder=local_folder(place, study_id, data_folder),
+        keep_backups=backups,
+    )
 
 
 def studies_in(place: Place) -> dict[str, str]:

@@ -23,7 +23,7 @@ from gui.errors import NoticesBar
 from gui.jobs import Jobs
 from gui.preferences import Preferences
 from gui.study.background import Background
-from gui.study.parts import TaskBar, allow, button, label
+from gui.study.parts import StudyWindow, TaskBar, allow, button, label
 from gui.study.wizard_analysis import AnalysisPage
 from gui.study.wizard_cases import CasesPage
 from gui.study.wizard_cnn import CnnPage
@@ -41,7 +41,7 @@ from study.truth import KeyCost
 SHOWN_PROBLEMS = 2
 
 
-class StudyWizard(QWidget):
+class StudyWizard(StudyWindow):
     registered = Signal(object)  # where the new study lies: a path or a URL
 
     def __init__(
@@ -231,9 +231,14 @@ class StudyWizard(QWidget):
     def _tell(self, sentence: str, details: str = "") -> None:
         self.notices.show_notice(sentence, details)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def may_close(self) -> bool:
         if self.register_page.is_registering and not self._over:
             self._tell("The study is being registered; wait for that.")
+            return False
+        return True
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.may_close():
             event.ignore()
             return
         self.cases.inspection.stop()

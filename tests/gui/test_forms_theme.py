@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from gui import icons, theme
 from gui.preferences import Preferences, ThemeName
 from inference.prediction import Decision
+from study import plots
 from study.model import Call
 
 BOTH = pytest.mark.parametrize("named", [theme.DARK, theme.LIGHT], ids=["dark", "light"])
@@ -91,6 +92,17 @@ def test_reader_marks_show_on_any_grey_up_to_the_middle():
         assert contrast(color, "#000000") >= 7
         assert contrast(color, "#606060") >= 2.5
     assert theme.reader_color(0) == theme.reader_color(len(theme.DARK.readers))
+
+
+@BOTH
+def test_readers_beside_text_are_told_apart_from_the_ground(named):
+    for color, ground in itertools.product(named.readers, ("surface", "raised")):
+        assert contrast(color, getattr(named, ground)) >= 3, (color, ground)
+
+
+def test_windows_and_plots_show_a_reader_in_one_colour():
+    assert theme.LIGHT.readers == plots.LIGHT.readers
+    assert theme.DARK.readers == plots.DARK.readers
 
 
 def test_outcomes_have_words_and_different_icons():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QFileDialog, QPushButton
 
 from gui.jobs import Jobs
 from gui.preferences import Preferences
@@ -67,19 +69,20 @@ def enrol(qtbot, window, name):
 def hand_out(qtbot, window, name, path):
     names = [window.readers.item(row, 0).text() for row in range(window.readers.rowCount())]
     window.readers.selectRow(names.index(name))
-    if window.images is None:
-        window.prepare(lambda: None)
-        qtbot.waitUntil(lambda: window.images is not None, timeout=PATIENCE_MS)
-    window._looked = True
-    window.hand_out(name, path, PASSPHRASE)
+    packages = window.packages
+    if packages.images is None:
+        packages.prepare(lambda: None)
+        qtbot.waitUntil(lambda: packages.images is not None, timeout=PATIENCE_MS)
+    packages.looked = True
+    packages.write(name, path, PASSPHRASE)
     done(qtbot, window, f"package of {name} was written")
 
 
-def read_elsewhere(path, name, *, signed=True):
+def read_elsewhere(path, name, *, signed=True, passphrase=PASSPHRASE):
     session, machine = session_of(path), ReaderMachine(f"device {name}", open_package(path).protocol.study_id)
     machine.read_all(session)
     if signed:
-        machine.do(session, session.sign(open_package(path).manifest.account, PASSPHRASE, machine.head))
+        machine.do(session, session.sign(open_package(path).manifest.account, passphrase, machine.head))
     back = path.with_suffix(".lucency-return")
     write_return(back, session.protocol.study_id, name, machine.events, machine.device)
     return back
@@ -112,8 +115,15 @@ def test_from_enrolment_to_the_unsealed_truth(qtbot, window, tmp_path):
     done(qtbot, window, "phase is closed")
     assert not window.enrol_button.isEnabled()
     assert "closed" in window.enrol_button.toolTip()
-    with qtbot.waitSignal(window.results_asked, timeout=PATIENCE_MS):
+    assert "Next: unseal" in window.next_words.text()
+    with qtbot.waitSignal(window.results_asked, timeout=PATIENCE_MS) as asked:
         window.unseal(PASSPHRASE)
+    (request,) = asked.args
+    assert request.passphrase == PASSPHRASE
+    assert PASSPHRASE not in repr(request)
+    digests = {case.image_sha256 for case in window._study.coordinator.state().registered.cases}
+    assert set(request.images) == digests
+    qtbot.waitUntil(lambda: window.unseal_button.text() == "&Show the results …", timeout=PATIENCE_MS)
 
 
 def test_refusals_are_sentences_and_change_nothing(qtbot, window, tmp_path):
@@ -129,32 +139,86 @@ def test_refusals_are_sentences_and_change_nothing(qtbot, window, tmp_path):
     done(qtbot, window, "deviation was noted")
     assert window.deviations.item(0, 1).text() == "One case was shown twice."
     window.reset("R1", "another passphrase", PASSPHRASE, "lost")
-    done(qtbot, window, "has a new key")
+    done(qtbot, window, "R1 has a new key.")
     assert "1 new key" in window.readers.item(0, 5).text()
+    assert window.readers.item(0, 2).text() == "–"  # there was no package that could be out of date
+
+
+def test_after_enrolment_the_reader_is_chosen_and_what_comes_next_is_said(qtbot, window):
+    assert window.next_words.text() == "Next: enrol the readers; 2 are planned."
+    for name in ("R1", "R2"):
+        enrol(qtbot, window, name)
+        assert window.chosen_reader() == name
+        assert window.hand_out_button.isEnabled()
+    assert window.next_words.text() == "Next: hand out the package of R1, R2."
+
+
+def test_a_new_key_asks_for_a_new_package_and_offers_it(qtbot, window, tmp_path):
+    path = tmp_path / "R1.lucency-reader"
+    for name in ("R1", "R2"):
+        enrol(qtbot, window, name)
+    hand_out(qtbot, window, "R1", path)
+    window.readers.selectRow(1)
+    window.reset("R1", "another passphrase", PASSPHRASE, "lost")
+    done(qtbot, window, "R1 has a new key. Their package does not open with it")
+    assert window.chosen_reader() == "R1"
+    assert window.readers.item(0, 2).text() == "to be renewed"
+    assert "hand out a new package to R1" in window.next_words.text()
+    offer = next(b for b in window.notices.findChildren(QPushButton) if b.text() == "Hand out to R1 …")
+    window.readers.selectRow(1)
+    offer.click()  # looked at before: what is asked next is where the package shall lie
+    (dialog,) = window.findChildren(QFileDialog)
+    assert dialog.windowTitle() == "The package of R1"
+    dialog.reject()
+    hand_out(qtbot, window, "R1", path)
+    assert window.readers.item(0, 2).text() == "handed out"
+    window.take_in([read_elsewhere(path, "R1", passphrase="another passphrase")])
+    done(qtbot, window, "answers of R1 were taken in")
+    window.reset("R1", "a third passphrase", PASSPHRASE, "lost again")
+    done(qtbot, window, "R1 has a new key.")
+    assert window.readers.item(0, 2).text() == "handed out"  # everything is signed: nothing is left to be read
 
 
 def test_moved_images_are_found_again(qtbot, window, tmp_path):
     enrol(qtbot, window, "R1")
     moved = tmp_path / "elsewhere"
     shutil.move(tmp_path / "images", moved)
-    window.prepare(lambda: None)
+    packages = window.packages
+    packages.prepare(lambda: None)
     done(qtbot, window, "no longer where they were")
-    overview = window.overview
-    assert overview is not None
-    digests = {case.image_sha256 for case in window._coordinator.state().registered.cases}
-    window.find_images(digests, lambda: None, moved)
-    qtbot.waitUntil(lambda: window.images is not None, timeout=PATIENCE_MS)
+    digests = {case.image_sha256 for case in window._study.coordinator.state().registered.cases}
+    packages.find(digests, lambda: None, moved)
+    qtbot.waitUntil(lambda: packages.images is not None, timeout=PATIENCE_MS)
 
 
-def test_every_image_is_looked_at_before_one_can_go_on(qtbot, window):
-    window.prepare(lambda: window._look("R1"))
-    qtbot.waitUntil(lambda: hasattr(window, "look_dialog"), timeout=PATIENCE_MS)
-    dialog = window.look_dialog
+def test_every_image_is_looked_at_closely_before_one_can_go_on(qtbot, window):
+    packages = window.packages
+    packages.prepare(lambda: packages.look("R1"))
+    qtbot.waitUntil(lambda: packages.dialog is not None, timeout=PATIENCE_MS)
+    dialog = packages.dialog
     assert not dialog.clean_box.isEnabled()
     for place in range(12):
-        qtbot.waitUntil(lambda place=place: place in dialog._seen, timeout=PATIENCE_MS)
+        qtbot.waitUntil(lambda place=place: place in dialog.seen, timeout=PATIENCE_MS)
         assert dialog.clean_box.isEnabled() is (place == 11)
-        dialog.next_button.click()
+        qtbot.keyClick(dialog, Qt.Key.Key_Right)
+    assert dialog.place == 11
+    qtbot.keyClick(dialog, Qt.Key.Key_PageUp)
+    assert dialog.place == 10
+    qtbot.waitUntil(lambda: dialog.view.radiograph is not None, timeout=PATIENCE_MS)
+    assert dialog.view.radiograph.pixels.shape == (24, 20)  # every pixel of the file, not a thumbnail
+    fitted = dialog.view.zoom
+    qtbot.keyClick(dialog, Qt.Key.Key_Minus)
+    assert dialog.view.zoom < fitted
+    qtbot.keyClick(dialog, Qt.Key.Key_1)
+    assert dialog.view.zoom == 1
+    assert dialog.zoom.text() == "100 %"
+    before = dialog.view.viewport.center_x
+    qtbot.mousePress(dialog.view, Qt.MouseButton.LeftButton, pos=dialog.view.rect().center())
+    qtbot.mouseMove(dialog.view, dialog.view.rect().center() + QPoint(5, 0))
+    qtbot.mouseRelease(dialog.view, Qt.MouseButton.LeftButton, pos=dialog.view.rect().center() + QPoint(5, 0))
+    assert dialog.view.viewport.center_x != before
+    qtbot.keyClick(dialog, Qt.Key.Key_F)
+    assert dialog.view.zoom == fitted
     assert not dialog.ok_button.isEnabled()
     dialog.clean_box.click()
     assert dialog.ok_button.isEnabled()

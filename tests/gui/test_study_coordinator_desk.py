@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QWidget
 
 from gui.errors import ErrorDialog
 from gui.preferences import Preferences
-from gui.study.desk import NO_RESULTS_FROM_SERVER, StudyDesk
+from gui.study.desk import StudyDesk
+from gui.study.open_dialog import OpenStudyDialog
 from gui.study.results_window import ResultsWindow
 from study.example import FILE_NAME, FOLDER
 from tests.conftest import ROOT
@@ -33,7 +34,7 @@ def desk_of(tmp_path, anchor):
 
     def make(root=ROOT):
         preferences = Preferences(tmp_path / "preferences")
-        made.append(StudyDesk(root, tmp_path / "data", FakeJobs(), preferences, "1", anchor))
+        made.append(StudyDesk(root, tmp_path / "data", FakeJobs(has_engine=False), preferences, "1", anchor))
         return made[-1]
 
     yield make
@@ -75,6 +76,7 @@ def test_results_open_beside_the_coordinator_who_unsealed_them(qtbot, desk_of, t
     qtbot.waitUntil(lambda: coordinator.overview is not None, timeout=PATIENCE_MS)
     assert not coordinator.take_in_button.isEnabled()
     coordinator.unseal_button.click()
+    qtbot.waitUntil(lambda: len(desk.windows) == 2, timeout=PATIENCE_MS)
     results = desk.windows[-1]
     assert isinstance(results, ResultsWindow)
     qtbot.waitUntil(results.passphrase.isVisible, timeout=PATIENCE_MS)
@@ -90,11 +92,43 @@ def test_a_missing_example_is_a_sentence(qtbot, desk_of, anchor, tmp_path):
     assert refusals(anchor) == ["The example study is missing from this installation."]
 
 
-def test_results_from_a_server_are_refused_in_words(desk_of, anchor):
+@offscreen
+def test_results_are_asked_for_by_file_or_address(qtbot, desk_of, anchor, tmp_path):
     desk = desk_of()
-    desk.show_results("postgresql://somebody@server/studies")
-    assert refusals(anchor) == [NO_RESULTS_FROM_SERVER]
-    assert desk.windows == []
+    desk.show_results()
+    (dialog,) = anchor.findChildren(OpenStudyDialog)
+    dialog.where_line.setText("mysql://somebody@server/studies")
+    dialog.open_button.click()
+    assert dialog.problem.text() == "An address begins with postgresql://."
+    dialog.where_line.setText(str(tmp_path / "nothing"))
+    dialog.open_button.click()
+    assert dialog.problem.text() == "There is no such file."
+    dialog.where_line.setText("postgresql://somebody@localhost:1/studies")
+    dialog.open_button.click()
+    (window,) = desk.windows
+    assert isinstance(window, ResultsWindow)
+    qtbot.waitUntil(lambda: "Looking" not in window.door_words.text(), timeout=PATIENCE_MS)
+    assert "server" in window.door_words.text()  # nobody is there, and that is said
+
+
+@offscreen
+def test_no_window_is_closed_where_one_must_stay_open(qtbot, desk_of, tmp_path):
+    desk = desk_of()
+    path = tmp_path / "letter.txt"
+    path.write_text("no study")
+    desk.open_study(path)
+    desk.new_study()
+    other, wizard = desk.windows
+    qtbot.waitUntil(wizard.isEnabled, timeout=PATIENCE_MS)
+    page = wizard.register_page
+    page.task = wizard.background.run("Registering the study", lambda _steps: None)
+    assert not desk.close_all()
+    assert other.isVisible()
+    assert wizard.isVisible()
+    assert "wait for that" in wizard.notices.sentences[-1]
+    page.task = None
+    assert desk.close_all()
+    assert not other.isVisible()
 
 
 @offscreen

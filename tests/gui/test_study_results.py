@@ -15,8 +15,9 @@ from PySide6.QtGui import QImage
 from gui.preferences import Preferences
 from gui.study.gallery import FILTERS, Gallery
 from gui.study.report_pdf import PaperReport, save_report_pdf
+from gui.study.results_data import ResultsRequest
 from gui.study.results_export import save_plot, save_table
-from gui.study.results_load import load, needs_passphrase
+from gui.study.results_load import find_images, load, look, note_image
 from gui.study.results_tasks import load as load_in_words
 from gui.study.results_window import ResultsWindow
 from imaging.reader import read_radiograph
@@ -40,7 +41,7 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(study):
-    return load(study, PASSPHRASE, "1.2.3")
+    return load(ResultsRequest(study, passphrase=PASSPHRASE), study.parent, "1.2.3")
 
 
 def scores_file(folder, rows, name="scores.csv"):
@@ -69,7 +70,7 @@ def test_scores_without_a_protocol_decide_nothing(tmp_path):
         for m in ("unaided", "aided")
         for c in range(14)
     ]
-    shown = load(scores_file(tmp_path, rows), "", "1")
+    shown = load(ResultsRequest(scores_file(tmp_path, rows)), tmp_path, "1")
     assert shown.conclusion.startswith("Exploratory, AUC")
     assert "decides nothing" in shown.conclusion
     assert shown.notice == ""
@@ -86,7 +87,7 @@ def test_scores_without_a_protocol_decide_nothing(tmp_path):
     ids=["one reader", "no positives", "ties"],
 )
 def test_degenerate_data_get_sentences(tmp_path, rows, said):
-    shown = load(scores_file(tmp_path, rows), "", "1")
+    shown = load(ResultsRequest(scores_file(tmp_path, rows)), tmp_path, "1")
     assert said in shown.conclusion
     words = " ".join([shown.conclusion, *shown.cautions, *(cell for t in shown.tables for r in t.rows for cell in r)])
     assert not re.search(r"\b(nan|NaN|inf|None)\b", words)
@@ -95,14 +96,14 @@ def test_degenerate_data_get_sentences(tmp_path, rows, said):
 
 def test_a_broken_file_is_a_sentence(tmp_path):
     with pytest.raises(ResultsError, match="row"):
-        load_in_words(scores_file(tmp_path, ["a,m,c1,7,3,1"]), "", "1")
+        load_in_words(ResultsRequest(scores_file(tmp_path, ["a,m,c1,7,3,1"])), tmp_path, "1")
 
 
 def test_a_study_whose_readers_still_read_is_refused(tmp_path):
     _, machine, _, _ = registered(tmp_path, protocol())
     machine.store.close()
     with pytest.raises(ResultsError, match="Reading still goes on"):
-        needs_passphrase(machine.store.path)
+        look(ResultsRequest(machine.store.path))
 
 
 def test_plots_and_tables_open_again(results, tmp_path, qapp):
@@ -159,7 +160,7 @@ def test_the_gallery_filters_and_shows_marks_in_the_readers_colours(results, qtb
     job = jobs.of("decode")[-1]
     job.finish(read_radiograph(job.args[0], job.args[1]))
     assert gallery.pictures.currentIndex() == 0
-    shown = gallery.marks_view._other_marks
+    shown = gallery.marks_view.scene.other_marks
     assert len({colour.name() for colour, _ in shown}) == len({a.reader for a in gallery.case.answers if a.marks})
     assert gallery.answers.rowCount() == len(gallery.case.answers) + 1
 
@@ -181,7 +182,7 @@ def test_a_missing_image_is_said_and_can_be_shown_where_it_is(results, qtbot):
 
 
 def test_the_window_asks_for_the_passphrase_and_opens(study, qtbot, tmp_path):
-    window = ResultsWindow(study, FakeJobs(), Preferences(tmp_path), "1.2.3")
+    window = ResultsWindow(ResultsRequest(study), tmp_path, FakeJobs(), Preferences(tmp_path), "1.2.3")
     qtbot.addWidget(window)
     window.show()
     qtbot.waitUntil(window.passphrase.isVisible, timeout=WAIT_MS)
@@ -215,13 +216,40 @@ def qtbot_clipboard():
     return QGuiApplication.clipboard().text()
 
 
-def test_relinking_takes_only_the_image_that_was_read(study, results, tmp_path):
-    from gui.study.results_load import note_image
+def test_a_passphrase_that_was_just_given_is_not_asked_for_again_nor_kept(study, qtbot, tmp_path):
+    request = ResultsRequest(study, passphrase=PASSPHRASE)
+    window = ResultsWindow(request, tmp_path, FakeJobs(), Preferences(tmp_path), "1.2.3")
+    qtbot.addWidget(window)
+    window.show()
 
+    def is_open():
+        assert not window.passphrase.isVisible()
+        return window.results is not None
+
+    qtbot.waitUntil(is_open, timeout=WAIT_MS)
+    assert window._request.passphrase == ""
+    window.close()
+
+
+def test_images_are_found_where_the_coordinator_knows_them(study, results, tmp_path):
+    """The coordinator's window holds the notes of where they lie for as long as it is open."""
     case = results.cases[0]
+    (digest, _), *_ = case.images
+    elsewhere = tmp_path / "elsewhere.png"
+    shutil.copy(case.source.path, elsewhere)
+    lonely = tmp_path / "study" / study.name
+    lonely.parent.mkdir()
+    shutil.copy(study, lonely)
+    assert find_images(ResultsRequest(lonely), tmp_path, {digest}) == {}
+    known = ResultsRequest(lonely, images={digest: Source(elsewhere)})
+    assert find_images(known, tmp_path, {digest}) == {digest: Source(elsewhere)}
+
+
+def test_relinking_takes_only_the_image_that_was_read(study, results, tmp_path):
+    case, request = results.cases[0], ResultsRequest(study)
     digests = tuple(digest for digest, _ in case.images)
-    assert note_image(study, digests, case.source.path) in digests
+    assert note_image(request, tmp_path, digests, case.source.path) in digests
     other = next(c for c in results.cases if c.images != case.images)
     with pytest.raises(ResultsError, match="another image"):
-        note_image(study, digests, other.source.path)
+        note_image(request, tmp_path, digests, other.source.path)
     assert isinstance(case.source, Source)
