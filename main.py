@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from imaging.sources import Source
     from imaging.worker import SupervisedWorker
+    from study.report import Report
 
 ROOT = Path(getattr(sys, "_MEIPASS", Path(__file__).resolve().parent))
 COMMANDS = ("predict", "analyse", "verify", "export")
@@ -125,7 +126,14 @@ def _run_command(given: list[str]) -> int:
     from study import commands as study_commands
 
     study_commands.add_parsers(commands)
-    return study_commands.run(parser.parse_args(given), app_version(ROOT))
+    return study_commands.run(parser.parse_args(given), app_version(ROOT), _save_pdf)
+
+
+def _save_pdf(report: Report, path: Path) -> int:
+    """Only --pdf needs Qt. Raises ImportError, OSError."""
+    from gui.study.report_command import save_pdf
+
+    return save_pdf(report, path)
 
 
 if __name__ == "__main__":

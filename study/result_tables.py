@@ -4,40 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from study.analysis import ONE_READER
 from study.plots import cast, pair_agreements
-from study.report import MultiReaderTest, Report
-from study.report.multi_reader import METHODS, READERS_AND_CASES
-from study.report.words import counted, degrees, interval, number, p_value, said_p, share
+from study.report import MultiReaderTest, Report, conclusion
+from study.report.guidelines import items_of
+from study.report.multi_reader import METHODS
+from study.report.page import COMPONENTS
+from study.report.study_words import about_the_plan, about_the_study
+from study.report.words import counted, degrees, interval, number, p_value, share, small, when, who_read
 from study.result_parts import Status, Table
 from study.statistics.accuracy import McNemar
 
-
-def conclusion(report: Report) -> str:
-    """One or two sentences: what the data support, and for whom."""
-    analysis = report.analysis
-    primary = next((test for test in report.planned if test.primary), None)
-    if primary is not None:
-        found = primary.estimate
-        if found is None:
-            return f"Pre-registered, {primary.endpoint}: {primary.verdict} Nothing else here replaces it."
-        bounds = f", {100 * (1 - primary.alpha):g} % interval {interval(found.ci)}" if found.ci else ""
-        return (
-            f"Pre-registered, {primary.endpoint}: {found.new} {number(found.new_value)}, {found.reference} "
-            f"{number(found.reference_value)}; difference {number(found.difference)}{bounds}. {primary.verdict} "
-            f"It speaks for {found.generalises_to}."
-        )
-    if ONE_READER in analysis.sentences:
-        return f"Exploratory. {ONE_READER}"
-    for test in report.exploratory:
-        if test.generalises_to == READERS_AND_CASES and test.comparisons:
-            c = test.comparisons[0]
-            bounds = f" (95 % interval {interval(c.ci)}; {said_p(c.p)})" if c.ci else ""
-            return (
-                f"Exploratory, {test.endpoint}: {c.first} minus {c.second} is {number(c.difference)}{bounds}. No protocol "
-                f"came with these data, so this suggests and decides nothing; it would speak for {test.generalises_to}."
-            )
-    return "Exploratory. These data allow no statement about readers in general; each number speaks of its own reader."
+__all__ = ["conclusion", "result_tables"]
 
 
 def result_tables(report: Report) -> list[Table]:
@@ -45,6 +22,7 @@ def result_tables(report: Report) -> list[Table]:
     made = [
         _planned(report),
         _tests(report),
+        _components(report),
         _aucs(report),
         _accuracy(report),
         _paired_aucs(report),
@@ -53,10 +31,15 @@ def result_tables(report: Report) -> list[Table]:
         _kappas(report),
         _intra(report),
         _switches(report),
+        _marks(report),
         _times(report),
+        _cases(report),
         _flow(report),
         _departures(report),
+        _protocol(report),
+        _readers(report),
         _provenance(report),
+        _guidelines(report),
     ]
     return [table for table in made if table.rows]
 
@@ -69,11 +52,13 @@ def _planned(report: Report) -> Table:
             (
                 "primary" if test.primary else "secondary",
                 test.endpoint,
-                METHODS.get(test.method, str(test.method)),
+                f"{METHODS[test.method]}; {found.covariance} covariance; {found.df_rule} degrees of freedom"
+                if found
+                else METHODS[test.method],
                 found.generalises_to if found else "–",
                 f"{found.new} − {found.reference}" if found else "–",
                 number(found.difference) if found else "–",
-                interval(found.ci) if found else "–",
+                f"{100 * (1 - test.alpha):g} % interval {interval(found.ci)}" if found and found.ci else "–",
                 degrees(found.df) if found else "–",
                 p_value(test.p),
                 p_value(test.adjusted_p) if test.adjusted_p is not None else "–",
@@ -87,12 +72,14 @@ def _planned(report: Report) -> Table:
         "Speaks for",
         "Compared",
         "Difference",
-        "95 % interval",
+        "Interval",
         "df",
         "p",
         "adjusted p",
     )
     note = "Fixed before the first reading. p: of the registered hypothesis; one-sided for non-inferiority."
+    if report.plan is not None and any(test.adjusted_p is not None for test in report.planned):
+        note += f" Adjusted p: {report.plan.multiplicity}."
     return Table("registered", "Registered analysis", Status.PREREGISTERED, (*columns, "In words"), tuple(rows), note)
 
 
@@ -117,6 +104,20 @@ def _tests(report: Report) -> Table:
     note = "Methods differ in what they assume, and their p-values with them; choose one before the data are seen."
     rows = tuple(line for test in report.exploratory for line in row(test))
     return Table("over-readers", "Several readers", Status.EXPLORATORY, (*columns, "SE", "df", "p"), rows, note)
+
+
+def _components(report: Report) -> Table:
+    rows = tuple(
+        (
+            str(found.merit),
+            str(found.covariance),
+            *(small(getattr(found.analysis.components, name)) for name in COMPONENTS),
+        )
+        for found in report.analysis.crossed
+    )
+    note = "cov1: one reader, two modes; cov2: two readers, one mode; cov3: both differ; ms: mean squares."
+    columns = ("Endpoint", "Covariance", *(name.replace("_", " ") for name in COMPONENTS))
+    return Table("components", "Several readers: variance components", Status.EXPLORATORY, columns, rows, note)
 
 
 def _aucs(report: Report) -> Table:
@@ -316,6 +317,35 @@ def _flow(report: Report) -> Table:
     return Table("flow", "What became of the readings", Status.DESCRIPTIVE, columns, rows)
 
 
+def _marks(report: Report) -> Table:
+    rows = tuple(
+        (row.reader, row.mode, share(row.peak_on_mark), interval(row.peak_on_mark.wilson), number(row.median_iou, 2))
+        for row in (report.study.marks if report.study is not None else ())
+    )
+    columns = ("Reader", "Mode", "Map's peak on a mark", "95 % interval (Wilson)", "Median overlap (IoU)")
+    note = "Two opinions about a place. Where a lesion truly lies is not known, so none of this is accuracy."
+    return Table("marks", "Marks against the CNN's map", Status.DESCRIPTIVE, columns, rows, note)
+
+
+def _cases(report: Report) -> Table:
+    flow = report.study.scores.flow if report.study is not None else None
+    rows = (
+        (
+            ("Cases registered", str(flow.registered)),
+            ("For practice, not counted", str(flow.practice)),
+            ("Loose", str(flow.loose)),
+            ("Not loose", str(flow.not_loose)),
+            ("Patients (clusters)", str(flow.patients)),
+            ("Not decided by the CNN", str(flow.undecided_by_cnn)),
+            ("CNN output flipped, tabulated apart", str(flow.sham)),
+            ("Enrolled, nothing came back", ", ".join(flow.never_returned) or "nobody"),
+        )
+        if flow is not None
+        else ()
+    )
+    return Table("cases", "Case flow", Status.DESCRIPTIVE, ("What", ""), rows)
+
+
 def _departures(report: Report) -> Table:
     study = report.study
     if study is None:
@@ -325,6 +355,40 @@ def _departures(report: Report) -> Table:
     rows += [("problem of the record", sentence, "") for sentence in study.dossier.problems]
     title = "Deviations from the protocol"
     return Table("deviations", title, Status.DESCRIPTIVE, ("When", "What", "Why"), tuple(rows))
+
+
+def _protocol(report: Report) -> Table:
+    rows = about_the_study(report.study.dossier) if report.study is not None else []
+    rows += about_the_plan(report.plan) if report.plan is not None else []
+    note = "Its full text is in the HTML report; its SHA-256 is below and at the foot of every page."
+    title = "The study" if report.study is not None else "Plan of the analysis"
+    return Table(
+        "protocol",
+        title,
+        Status.DESCRIPTIVE,
+        ("What", "Fixed before the first reading"),
+        tuple(rows),
+        note if report.study is not None else "",
+    )
+
+
+def _readers(report: Report) -> Table:
+    rows = tuple(
+        (
+            r.id,
+            r.experience or "–",
+            str(r.answers),
+            str(r.corrections),
+            when(r.first_utc),
+            when(r.last_utc),
+            number(r.active_s / 60, 1),
+            number(r.break_s / 60, 1),
+            "yes" if r.signed else "no",
+        )
+        for r in (report.study.dossier.readers if report.study is not None else ())
+    )
+    columns = ("Reader", "Experience", "Answers", "Corrected", "First entry", "Last entry", "Active minutes")
+    return Table("people", "The readers", Status.DESCRIPTIVE, (*columns, "Breaks, minutes", "Signed"), rows)
 
 
 def _provenance(report: Report) -> Table:
@@ -341,7 +405,21 @@ def _provenance(report: Report) -> Table:
     rows += [
         ("Cases", f"{a.cases}: {a.loose} loose, {a.not_loose} not loose; {a.truth_unknown} without a known truth"),
         ("Patients", str(a.patients)),
-        ("Readers and modes", f"{counted(a.readers, 'reader')}, {counted(a.modes, 'mode')}"),
+        ("Readers and modes", f"{who_read(a)}, {counted(a.modes, 'mode')}"),
         ("Design", str(a.design)),
     ]
-    return Table("provenance", "Where the numbers come from", Status.DESCRIPTIVE, ("What", ""), tuple(rows))
+    title = "Record and protocol" if report.study is not None else "Where the numbers come from"
+    return Table("provenance", title, Status.DESCRIPTIVE, ("What", ""), tuple(rows))
+
+
+def _guidelines(report: Report) -> Table:
+    rows = tuple((item.number, item.words, item.where) for item in items_of(report))
+    note = "What this report supports of STARD-AI and CLAIM, with the numbers of STARD 2015. Only a paper can comply."
+    return Table(
+        "guidelines",
+        "Reporting guidelines",
+        Status.DESCRIPTIVE,
+        ("Item", "What it asks for", "Supported by"),
+        rows,
+        note,
+    )

@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from study.commands.shared import EXIT_DONE, CommandError, add_study_arguments, sha256, write
+
+if TYPE_CHECKING:
+    from study.report import Report
+
+SavePdf = Callable[["Report", Path], int]
 
 
 def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +31,7 @@ def add_analyse_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="write all numbers as JSON")
     parser.add_argument("--html", type=Path, metavar="OUT", help="write the report as one HTML file")
+    parser.add_argument("--pdf", type=Path, metavar="OUT", help="write the report on A4 pages")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write each plot as an SVG file into this folder")
     parser.add_argument(
         "--lesions",
@@ -63,7 +71,7 @@ def _margin(text: str) -> float:
     return value
 
 
-def analyse(arguments: argparse.Namespace, app_version: str) -> int:
+def analyse(arguments: argparse.Namespace, app_version: str, save_pdf: SavePdf | None = None) -> int:
     if arguments.published:
         return _published(arguments)
     if not arguments.file:
@@ -90,9 +98,22 @@ def analyse(arguments: argparse.Namespace, app_version: str) -> int:
         write(arguments.json, report.to_json(made))
     if arguments.html:
         write(arguments.html, report.to_html(made))
+    if arguments.pdf:
+        _write_pdf(made, arguments.pdf, save_pdf)
     if arguments.plots:
         export_plots(made.analysis, arguments.plots, made.table, made.study.sham if made.study else None)
     return EXIT_DONE
+
+
+def _write_pdf(made: Report, path: Path, save_pdf: SavePdf | None) -> None:
+    try:
+        if save_pdf is None:
+            raise ImportError("no writer")
+        save_pdf(made, path)
+    except ImportError as error:
+        raise CommandError(
+            f"A PDF needs Qt (PySide6), which cannot be loaded here ({error}). Everything is in the HTML too: --html."
+        ) from error
 
 
 def _free_response(arguments: argparse.Namespace, app_version: str) -> int:
@@ -100,7 +121,7 @@ def _free_response(arguments: argparse.Namespace, app_version: str) -> int:
     from study.report import Provenance
     from study.report.free_response import free_response_report
 
-    if arguments.html or arguments.plots:
+    if arguments.html or arguments.pdf or arguments.plots:
         raise CommandError("Marks with ratings are analysed as text and --json only.")
     marks = Path(arguments.file)
     study = read_free_response(marks, arguments.lesions)

@@ -5,6 +5,7 @@ before the first reading comes first and says so, all else is exploratory. No nu
 """
 
 from study.report.as_json import to_json
+from study.report.conclusion import conclusion
 from study.report.contents import Report, notice_of, report_of_study, report_of_table
 from study.report.multi_reader import MultiReaderTest, NonInferiority, multi_reader_tests, non_inferiorities
 from study.report.page import make_report, to_html
@@ -17,6 +18,7 @@ __all__ = [
     "NonInferiority",
     "Provenance",
     "Report",
+    "conclusion",
     "make_report",
     "multi_reader_tests",
     "non_inferiorities",

@@ -55,6 +55,21 @@ class Report:
     study: StudyPart | None = None
 
     @property
+    def cautions(self) -> tuple[str, ...]:
+        """What has to be read with the numbers."""
+        problems = self.study.dossier.problems if self.study is not None else ()
+        return (*problems, *self.analysis.sentences)
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """Of file and protocol, for the foot of every page."""
+        origin = self.provenance
+        out = [f"{origin.file} SHA-256 {origin.sha256}"] if origin.sha256 else []
+        if self.study is not None:
+            out.append(f"protocol SHA-256 {self.study.dossier.protocol_sha256}")
+        return tuple(out)
+
+    @property
     def exploratory(self) -> list[MultiReaderTest]:
         return multi_reader_tests(self.analysis, self.planned)
 

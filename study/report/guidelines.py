@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from study.report.contents import Report
+
 AUTHORS = "for the authors to add"
 
 
@@ -18,6 +20,11 @@ class Item:
     number: str
     words: str
     where: str
+
+
+def items_of(report: Report) -> list[Item]:
+    has_times = any(result.median_s is not None for result in report.analysis.reader_results)
+    return supported_items(is_study=report.study is not None, has_plan=report.plan is not None, has_times=has_times)
 
 
 def supported_items(*, is_study: bool, has_plan: bool, has_times: bool) -> list[Item]:

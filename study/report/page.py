@@ -9,8 +9,9 @@ from study.chain import canonical_json
 from study.dossier import Dossier
 from study.plots import plots
 from study.protocol import Hypothesis
+from study.report.conclusion import conclusion
 from study.report.contents import Report, report_of_study
-from study.report.guidelines import supported_items
+from study.report.guidelines import items_of
 from study.report.multi_reader import METHODS
 from study.report.provenance import Provenance
 from study.report.study_words import about_the_plan, about_the_study
@@ -52,6 +53,7 @@ def to_html(report: Report) -> str:
     has_times = any(result.median_s is not None for result in analysis.reader_results)
     return environment.get_template("frame").render(
         report=report,
+        conclusion=conclusion(report),
         analysis=analysis,
         study=study,
         provenance=report.provenance,
@@ -67,7 +69,7 @@ def to_html(report: Report) -> str:
             (plot, Markup(plot.svg))  # its texts are escaped
             for plot in plots(analysis, report.table, study.sham if study is not None else None)
         ],
-        items=supported_items(is_study=study is not None, has_plan=report.plan is not None, has_times=has_times),
+        items=items_of(report),
         has_calls=any(result.calls for result in analysis.reader_results),
         has_times=has_times,
         one_reader=ONE_READER,

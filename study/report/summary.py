@@ -6,7 +6,7 @@ from study.analysis import Analysis
 from study.analysis.planned import PlannedTest
 from study.report.contents import Report
 from study.report.multi_reader import METHODS, READERS_AND_CASES, MultiReaderTest
-from study.report.words import counted, interval, number, said_p, share
+from study.report.words import counted, interval, number, said_p, share, who_read
 
 _MOST_READERS = 40
 _MOST_PROBLEMS = 5
@@ -82,8 +82,5 @@ def _exploratory_lines(test: MultiReaderTest) -> list[str]:
 
 
 def _counts(analysis: Analysis) -> str:
-    kinds = (
-        counted(n, noun)
-        for n, noun in ((analysis.readers, "reader"), (analysis.modes, "mode"), (analysis.cases, "case"))
-    )
+    kinds = (who_read(analysis), counted(analysis.modes, "mode"), counted(analysis.cases, "case"))
     return f"{', '.join(kinds)}: {analysis.loose} loose, {analysis.not_loose} not loose"

@@ -20,6 +20,7 @@ FRAME = """\
 <p class="note">{% if provenance.file %}{{ provenance.file }} · {% endif %}analysed {{ provenance.created_utc|when }} · for research use only</p>
 </header>
 <main>
+<section class="conclusion"><h3>Conclusion</h3><p>{{ conclusion }}</p></section>
 {% if study and study.dossier.problems %}
 <section class="cautions"><h3>The record does not hold together</h3>
 <ul>{% for problem in study.dossier.problems %}<li>{{ problem }}</li>{% endfor %}</ul></section>
@@ -68,6 +69,7 @@ tr.first td { border-top: 1px solid #bfbfbf; } td.n, th.n { font-variant-numeric
 table.facts td:first-child { width: 24%; color: #404040; }
 .said, .note { color: #404040; font-size: .86rem; } .notice { font-size: 34px; font-weight: 800; letter-spacing: .04em;
   border: 4px solid #1a1a1a; padding: .5rem 1rem; margin: 0 0 1.2rem; text-align: center; }
+.conclusion { border-left: 4px solid #1a1a1a; padding: .2rem 1rem; background: #f4f6f8; font-size: 1.05rem; }
 .cautions { border-left: 4px solid #d55e00; padding: .2rem 1rem; background: #fdf6f0; }
 .planned { border-left: 4px solid #0072b2; padding: .2rem 1rem; }
 .flow { display: flex; flex-wrap: wrap; gap: .6rem; } .flow div { border: 1px solid #8c8c8c; padding: .4rem .8rem; }

@@ -8,7 +8,7 @@ RESULTS = """\
 <div><b>{{ analysis.truth_unknown }}</b>left out: truth not known</div>
 <div><b>{{ analysis.loose }}</b>loose</div><div><b>{{ analysis.not_loose }}</b>not loose</div>
 <div><b>{{ analysis.patients }}</b>patients (clusters)</div>
-<div><b>{{ analysis.readers }}</b>readers</div><div><b>{{ analysis.modes }}</b>modes</div>
+<div><b>{{ analysis.readers - (1 if analysis.algorithm else 0) }}</b>readers{% if analysis.algorithm %}, and an algorithm{% endif %}</div><div><b>{{ analysis.modes }}</b>modes</div>
 </div>
 <p>Design: {{ analysis.design }}.{% if analysis.algorithm %} Algorithm: {{ analysis.algorithm }}.{% endif %}</p>
 <table><thead><tr><th>Reader</th><th>Mode</th><th>Read</th><th>Without a score</th><th>Missing or indeterminate calls</th></tr></thead><tbody>

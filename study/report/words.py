@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from study.analysis import Analysis
 from study.statistics.accuracy import Proportion
 
 
@@ -61,3 +62,10 @@ def said_p(p: float | None) -> str:
 
 def counted(n: int, noun: str) -> str:
     return f"{n} {noun if n == 1 else noun + 's'}"
+
+
+def who_read(analysis: Analysis) -> str:
+    """People and the algorithm apart."""
+    if analysis.algorithm is None:
+        return counted(analysis.readers, "reader")
+    return f"{counted(analysis.readers - 1, 'reader')} and the algorithm {analysis.algorithm}"

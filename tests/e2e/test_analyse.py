@@ -5,13 +5,20 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from study import commands
 from study.analysis import Design, analyse
 from study.scores import ScoreTable
+from tests.e2e.pdf_text import pdf_pages
 from tests.unit.study.statistics.expected import load, matches
+
+ROOT = Path(__file__).resolve().parents[2]
 
 BROKEN = {
     "test-ERROR-NR-not-a-number.imrmc": "row 16",
@@ -98,3 +105,33 @@ def test_modes_with_different_cases(stats_cases):
     expected = load(stats_cases, "kundel_partially_paired")
     wrong = [name for name, value in computed.items() if not matches(expected[f"or.unbiased.{name}"], value)]
     assert not wrong
+
+
+def test_the_report_as_pdf_without_a_window(tmp_path):
+    """A plan and a few scores through the program itself, as a terminal without a display gives them."""
+    (tmp_path / "scores.csv").write_text(
+        "reader,mode,case,truth,score,call\n"
+        + "".join(
+            f"{reader},{mode},c{case},{case % 2},{(case * 7 + 11 * place) % 40 + 30 * (case % 2)},{case % 2}\n"
+            for place, reader in enumerate(("ann", "bo", "carla"))
+            for mode in ("unaided", "aided")
+            for case in range(12)
+        )
+    )
+    (tmp_path / "plan.json").write_text('{"secondary": ["specificity"], "multiplicity": "holm"}')
+    command = ["analyse", "scores.csv", "--protocol", "plan.json", "--title", "A trial of paper", "--pdf", "out.pdf"]
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    done = subprocess.run(
+        [sys.executable, ROOT / "main.py", *command], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("A trial of paper\n3 readers, 2 modes, 12 cases")
+    pages = pdf_pages((tmp_path / "out.pdf").read_bytes())
+    assert len(pages) > 3
+    assert "A trial of paper" in pages[0]
+    assert "Pre-registered, AUC" in pages[0]
+    assert all(f"page {number} of {len(pages)}" in page for number, page in enumerate(pages, start=1))
+    whole = " ".join(pages)
+    for words in ("Obuchowski-Rockette", "jackknife covariance", "2×2 tables", "carla", "SHA-256", "STARD 2015"):
+        assert words in whole

@@ -198,3 +198,16 @@ def test_published_counts_give_every_pairing_they_allow(scores, capsys):
     ):
         assert run(*wrong) == 2
         assert said in capsys.readouterr().err
+
+
+def test_without_qt_a_pdf_is_a_sentence(scores, tmp_path, capsys):
+    def no_qt(report, path):
+        raise ModuleNotFoundError("No module named 'PySide6'")
+
+    parser = argparse.ArgumentParser()
+    commands.add_parsers(parser.add_subparsers(dest="command", required=True))
+    arguments = parser.parse_args(["analyse", str(scores), "--pdf", str(tmp_path / "a.pdf")])
+    assert commands.run(arguments, "9.9", no_qt) == 2
+    error = capsys.readouterr().err
+    assert "A PDF needs Qt (PySide6), which cannot be loaded here" in error
+    assert error.count("\n") == 1
