@@ -7,14 +7,17 @@ import os
 from pathlib import Path
 
 
-def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, data: bytes, *, durable: bool = True, private: bool = False) -> None:
     """Write beside, then rename. Raises OSError, and leaves nothing behind then.
 
-    durable: return only when a power cut could not undo it.
+    durable: return only when a power cut could not undo it. private: nobody but this user may read it, from the first
+    byte on (where the system knows such permissions; on Windows the folder's hold).
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
     try:
-        with unfinished.open("wb") as file:
+        if private:
+            unfinished.unlink(missing_ok=True)  # what a kill left keeps the permissions that it was made with
+        with open(unfinished, "wb", opener=_only_mine if private else None) as file:
             file.write(data)
             if durable:
                 file.flush()
@@ -26,6 +29,10 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
         raise
     if durable:
         sync_folder(path.parent)
+
+
+def _only_mine(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def sync_folder(folder: Path) -> None:

@@ -191,13 +191,12 @@ class StudyWizard(StudyWindow):
     def _begin(self, draft: StudyDraft | None) -> None:
         self.setEnabled(True)
         if draft is not None:
-            self.state.restore(draft)
+            self._go_through(draft)
             at = datetime.fromisoformat(draft.saved_utc).astimezone()
             self.notices.show_notice(
                 f"Your half-filled study of {at:%d %B, %H:%M} is here again. What the CNN said is computed anew.",
                 action=("Start anew", self.start_anew),
             )
-            self._visited = set(range(draft.step + 1))
         self.steps.setCurrentRow(min(self.state.draft.step, len(self.pages) - 1))
         self.pages[self.steps.currentRow()].focus_first()
         self.cnn.ask_network()
@@ -208,10 +207,27 @@ class StudyWizard(StudyWindow):
 
     def start_anew(self) -> None:
         """An empty study; the half-filled one is put aside, not deleted."""
+        self._autosave.flush()  # what was typed last is put aside, too
         self.background.run("Putting the draft aside", lambda _steps: self._file.put_aside(), keep=True)
-        self._visited.clear()
-        self.state.restore(empty_draft())
-        self.steps.setCurrentRow(0)
+        self._go_through(empty_draft())
+        self.notices.show_notice(
+            "The half-filled study was put aside, until a study is registered.",
+            action=("Bring it back", self.bring_back),
+        )
+
+    def bring_back(self) -> None:
+        """What was put aside; what was typed since is given up."""
+        self.background.run(
+            "Reading the draft",
+            lambda _steps: self._file.read_previous(),
+            lambda draft: self._go_through(draft) if draft is not None else None,
+            self._tell,
+        )
+
+    def _go_through(self, draft: StudyDraft) -> None:
+        self._visited = set(range(draft.step + 1)) if draft.step else set()
+        self.state.restore(draft)
+        self.steps.setCurrentRow(min(draft.step, len(self.pages) - 1))
         self._show()
 
     def _snapshot(self) -> tuple[str, bytes] | None:

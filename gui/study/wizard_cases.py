@@ -33,6 +33,10 @@ from gui.study.wizard_state import WizardState
 from imaging.radiograph import Side
 from study.protocol import Part
 
+DRAFT_HOLDS_TRUTH = (
+    "Until you register the study, its draft on this computer holds the truth and the patients unencrypted; only your "
+    "account can read it. Registering seals the truth and deletes the draft."
+)
 COLUMNS_OF_A_LIST = (
     "A list is a CSV with the column path, and as you have them: truth (loose, not loose, or 1, 0), patient, side (R, L), "
     "frame, practice, x, y, width, height."
@@ -92,6 +96,7 @@ class CasesPage(WizardPage):
         for widget in (self.progress, self.stop_button, self.look_button):
             bottom.addWidget(widget)
         self.column.addLayout(bottom)
+        self.column.addWidget(label(DRAFT_HOLDS_TRUTH, "small"))
         self.left_out_card, column = card()
         self.left_out = label()
         column.addWidget(self.left_out)

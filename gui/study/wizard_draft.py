@@ -1,4 +1,8 @@
-"""What a half-filled study consists of, and the file that it survives in. The passphrase is never part of it."""
+"""What a half-filled study consists of, and the file that it survives in. The passphrase is never part of it.
+
+The truth is, unsealed until registration (docs/adr/0011-draft-of-a-study.md): only this user can read the file, and it
+is gone once the study is registered.
+"""
 
 from __future__ import annotations
 
@@ -117,12 +121,15 @@ class DraftFile:
 
     def __init__(self, folder: Path, background: Background) -> None:
         self.path = folder / DRAFT_FILE
+        self._previous = self.path.with_name(f"{self.path.stem}.previous.json")
+        self._unreadable = self.path.with_name(f"{self.path.stem}.unreadable.json")
         self._background = background
 
     def save_draft(self, key: str, data: bytes) -> object:
         return self._background.run("Saving the draft", lambda _steps: self._write(data), keep=True)
 
     def discard_draft(self, key: str) -> object:
+        """With all that was put aside, which may hold the same truth."""
         return self._background.run("Removing the draft", lambda _steps: self._remove(), keep=True)
 
     def read(self) -> StudyDraft | None:
@@ -134,17 +141,25 @@ class DraftFile:
         draft = StudyDraft.from_bytes(data)
         if draft is None:
             with contextlib.suppress(OSError):
-                self.path.replace(self.path.with_name(f"{self.path.stem}.unreadable.json"))
+                self.path.replace(self._unreadable)
         return draft
 
     def put_aside(self) -> None:
         """Waits for the disk."""
         with contextlib.suppress(FileNotFoundError):
-            self.path.replace(self.path.with_name(f"{self.path.stem}.previous.json"))
+            self.path.replace(self._previous)
+
+    def read_previous(self) -> StudyDraft | None:
+        """What was put aside last. Waits for the disk."""
+        try:
+            return StudyDraft.from_bytes(self._previous.read_bytes())
+        except OSError:
+            return None
 
     def _write(self, data: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(self.path, data)
+        replace_file(self.path, data, private=True)
 
     def _remove(self) -> None:
-        self.path.unlink(missing_ok=True)
+        for path in (self.path, self._previous, self._unreadable):
+            path.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QLineEdit,
     QPlainTextEdit,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -98,6 +99,9 @@ class WizardPage(QWidget):
 
     def check(self, words: str, read: Callable[[], bool], write: Callable[[bool], object]) -> Bound:
         field = QCheckBox(words)
+        field.setSizePolicy(
+            QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed
+        )  # the focus ring is as wide as the words
         field.clicked.connect(write)
         return Bound(field, lambda: field.setChecked(read()))
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 from gui.file_dialogs import choose_new_file
 from gui.study.background import Background, Steps, Task
 from gui.study.cnn_answers import keyed
-from gui.study.parts import Choice, Form, NewPassphrase, allow, button, card, label
+from gui.study.parts import Choice, Form, NewPassphrase, align_captions, allow, button, card, label
 from gui.study.protocol_view import ProtocolView
 from gui.study.study_place import KINDS, Place, as_place, file_name, place_problem, register_in
 from gui.study.wizard_page import WizardPage
@@ -114,6 +114,7 @@ class RegisterPage(WizardPage):
         self.column.addLayout(form)
         self.column.addWidget(label("The coordinator's passphrase", "section"))
         self.passphrase = NewPassphrase("Coordinator")
+        align_captions(form, self.passphrase.form)
         self.passphrase.changed.connect(self._show)
         self.column.addWidget(self.passphrase)
         self.column.addWidget(label(CANNOT_RECOVER, "warning"))

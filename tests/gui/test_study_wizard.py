@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import pytest
+from PySide6.QtWidgets import QLabel
 
 from gui.jobs import Jobs
 from gui.preferences import Preferences
@@ -69,7 +73,7 @@ def test_from_nothing_to_a_registered_study(qtbot, wizard, tmp_path):
     assert "secret" not in text
     assert "hip 1" not in text
     assert '"truth":1' not in text
-    assert not (tmp_path / "data" / DRAFT_FILE).exists()
+    assert not list((tmp_path / "data").glob("study-draft*"))
 
 
 def test_a_list_fills_in_what_a_folder_left_open(qtbot, wizard, tmp_path):
@@ -181,6 +185,33 @@ def test_a_half_filled_study_survives_a_kill(qtbot, tmp_path, jobs, wizard):
     assert draft is not None
     assert draft.protocol.title == "Half a study"
     again.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the permissions of the user's folder hold there")
+def test_the_draft_with_the_truth_is_for_its_owner_alone_and_goes_with_registration(qtbot, wizard, tmp_path):
+    data = tmp_path / "data"
+    file = data / DRAFT_FILE
+    data.mkdir(exist_ok=True)
+    left = file.with_name(f"{file.name}.unfinished")  # as a kill of an earlier version would leave it
+    left.write_bytes(b"")
+    left.chmod(0o644)
+    images = list_of(radiographs(tmp_path / "images"))
+    fill(qtbot, wizard, images)
+    qtbot.waitUntil(lambda: file.exists() and b'"truth":1' in file.read_bytes(), timeout=PATIENCE_MS)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    wizard.steps.setCurrentRow(1)
+    assert any("holds the truth" in words.text() for words in wizard.cases.findChildren(QLabel) if words.isVisible())
+    wizard.start_anew()
+    assert wizard.state.rows == ()
+    previous = file.with_name("study-draft.previous.json")
+    qtbot.waitUntil(previous.exists, timeout=PATIENCE_MS)
+    assert stat.S_IMODE(previous.stat().st_mode) == 0o600
+    wizard.bring_back()
+    qtbot.waitUntil(lambda: len(wizard.state.rows) == 12, timeout=PATIENCE_MS)
+    assert wizard.state.protocol.title == "Hips with a CNN"
+    answer_for_the_cnn(wizard)
+    register(qtbot, wizard, tmp_path / "studies" / "hips.lucency-study")
+    assert not list(data.glob("study-draft*"))
 
 
 def test_a_study_is_never_written_over_another_file(qtbot, wizard, tmp_path):
