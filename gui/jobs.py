@@ -15,7 +15,7 @@ from imaging.radiograph import RadiographError
 from imaging.reader import read_radiograph
 from imaging.worker import TimeLimitError
 from inference import worker as inference_worker
-from inference.prediction import InferenceError
+from inference.prediction import InferenceError, Way
 
 if TYPE_CHECKING:
     from imaging.geometry import HipRegion
@@ -187,11 +187,11 @@ class Jobs(QObject):
             raise RuntimeError("No CNN is loaded.")
         return self._submit("The CNN is reading", self._engine, inference_worker.assess, radiograph, region)
 
-    def advanced_map(self, radiograph: Radiograph, region: HipRegion, method: str) -> Job:
+    def advanced_map(self, radiograph: Radiograph, region: HipRegion, method: str, way: Way | None) -> Job:
         if self._engine is None:
             raise RuntimeError("No CNN is loaded.")
         return self._submit(
-            f"Computing {method}", self._engine, inference_worker.advanced_map, radiograph, region, method
+            f"Computing {method}", self._engine, inference_worker.advanced_map, radiograph, region, method, way
         )
 
     def describe_engine(self) -> Job:

@@ -16,8 +16,9 @@ import numpy as np
 
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph
+from inference import upright
 from inference.model_bundle import LUCENCY_NET, WEIGHTS_FILE, ModelBundle
-from inference.prediction import InferenceError, SaliencyMap
+from inference.prediction import InferenceError, SaliencyMap, Way
 from inference.preprocess import network_input
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ def available_methods(bundle: ModelBundle | None = None) -> tuple[str, ...]:
     return METHODS if all(importlib.util.find_spec(name) for name in ("torch", "pytorch_grad_cam")) else ()
 
 
-def compute(bundle: ModelBundle, radiograph: Radiograph, region: HipRegion, method: str) -> SaliencyMap:
+def compute(
+    bundle: ModelBundle, radiograph: Radiograph, region: HipRegion, method: str, way: Way | None = None
+) -> SaliencyMap:
     """The map of the loose logit by `method` over the region's square, on the CPU.
 
-    Raises InferenceError where torch is not installed or the bundle has no torch weights.
+    `way` is the prediction's: the map is made of the picture as the network saw it, and laid over it as it came. Raises InferenceError where torch is not installed or the bundle has no torch weights.
     """
     if method not in METHODS:
         raise InferenceError(f"“{method}” is no known saliency method: choose one of {', '.join(METHODS)}.")
@@ -52,11 +55,15 @@ def compute(bundle: ModelBundle, radiograph: Radiograph, region: HipRegion, meth
     import torch
 
     network, layer = _network(bundle)
+    shape = radiograph.shape
+    if way is not None:
+        radiograph, region = upright.changed(radiograph, way), upright.changed_region(region, shape, way)
     image = torch.from_numpy(network_input(radiograph.pixels, region, bundle.card.input_spec)[None])
     values = library_map(method, network, layer, image, bundle.card.outputs.index("loose"))
     peak = float(values.max())
     levels = (0.0, peak) if np.isfinite(peak) and peak > 0 else (0.0, 1.0)
-    return SaliencyMap(values, region.squared(), levels, f"{method} (scaled to its own peak)")
+    saliency = SaliencyMap(values, region.squared(), levels, f"{method} (scaled to its own peak)")
+    return saliency if way is None else upright.map_as_given(saliency, shape, way)
 
 
 def library_map(

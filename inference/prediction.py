@@ -67,6 +67,15 @@ class Suitability:
     scores: Mapping[str, float] = field(default_factory=dict)  # what was seen, 0-1 each
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a picture was changed before the network saw it: `turns` quarter turns counter-clockwise, or inverted."""
+
+    turns: int
+    inverted: bool
+    notice: str  # a sentence that says so
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """One forward pass over one hip region.
@@ -93,6 +102,7 @@ class Prediction:
     landmarks: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     # sentences: the network was given the picture in another way than it came; it knows nothing like it
     notice: str = ""
+    way: Way | None = None  # that other way; region, map and landmarks are those of the picture as it came
 
     @property
     def score(self) -> float | None:

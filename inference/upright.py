@@ -6,24 +6,15 @@ may be a good radiograph that somebody photographed, exported or scanned the oth
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph
-from inference.prediction import Prediction
+from inference.prediction import Prediction, SaliencyMap, Way
 
 Shape = tuple[int, int]  # rows, cols
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a picture is changed before the network sees it: `turns` quarter turns counter-clockwise, or inverted."""
-
-    turns: int
-    inverted: bool
-    notice: str
 
 
 WAYS = (
@@ -54,17 +45,20 @@ def changed_region(region: HipRegion, shape: Shape, way: Way) -> HipRegion:
 
 def as_given(prediction: Prediction, shape: Shape, way: Way) -> Prediction:
     """What was found in the changed picture, in the pixels of the picture of `shape`, with the way's notice."""
-    saliency = prediction.saliency
-    if saliency is not None:
-        values = np.ascontiguousarray(np.rot90(saliency.values, -way.turns))
-        saliency = replace(saliency, values=values, region=_region_back(saliency.region, shape, way.turns))
+    saliency = prediction.saliency and map_as_given(prediction.saliency, shape, way)
     landmarks = {
         name: (*_point_back(x, y, shape, way.turns), confidence)
         for name, (x, y, confidence) in prediction.landmarks.items()
     }
     region = _region_back(prediction.region, shape, way.turns)
     notice = f"{way.notice} {prediction.notice}".rstrip()
-    return replace(prediction, region=region, saliency=saliency, landmarks=landmarks, notice=notice)
+    return replace(prediction, region=region, saliency=saliency, landmarks=landmarks, notice=notice, way=way)
+
+
+def map_as_given(saliency: SaliencyMap, shape: Shape, way: Way) -> SaliencyMap:
+    """A map of the changed picture, over the picture of `shape`."""
+    values = np.ascontiguousarray(np.rot90(saliency.values, -way.turns))
+    return replace(saliency, values=values, region=_region_back(saliency.region, shape, way.turns))
 
 
 def _point_back(x: float, y: float, shape: Shape, turns: int) -> tuple[float, float]:

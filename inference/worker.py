@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph
 from inference.model_bundle import BundleError, load_bundle
-from inference.prediction import Engine, InferenceError, Prediction, SaliencyMap
+from inference.prediction import Engine, InferenceError, Prediction, SaliencyMap, Way
 
 if TYPE_CHECKING:
     from inference.classifier import Classifier
@@ -55,11 +55,12 @@ def assess(radiograph: Radiograph, region: HipRegion | None = None) -> list[Pred
     return _ready().assess(radiograph, region)
 
 
-def advanced_map(radiograph: Radiograph, region: HipRegion, method: str) -> SaliencyMap:
-    """Another saliency method (inference.advanced_maps.METHODS). Slow; cancel it through the worker."""
+def advanced_map(radiograph: Radiograph, region: HipRegion, method: str, way: Way | None) -> SaliencyMap:
+    """Another saliency method (inference.advanced_maps.METHODS); `way` is the prediction's. Slow; cancel it through the
+    worker."""
     from inference import advanced_maps
 
-    return advanced_maps.compute(_ready().bundle, radiograph, region, method)
+    return advanced_maps.compute(_ready().bundle, radiograph, region, method, way)
 
 
 def describe() -> EngineDescription:

@@ -41,12 +41,12 @@ class AdvancedMaps(QObject):
         self._menu.setEnabled(self._controller.diagnosis_state is DiagnosisState.SHOWN)
 
     def _show(self, method: str) -> None:
-        radiograph, hip = self._controller.radiograph, self._controller.hip
-        if radiograph is None or hip is None or self._controller.prediction is None:
+        radiograph, hip, prediction = self._controller.radiograph, self._controller.hip, self._controller.prediction
+        if radiograph is None or hip is None or prediction is None:
             return
         if self._running is not None:
             self._running.cancel()
-        job = self._running = self._jobs.advanced_map(radiograph, hip.region, method)
+        job = self._running = self._jobs.advanced_map(radiograph, hip.region, method, prediction.way)
         job.done.connect(lambda saliency: self._controller.show_other_map(hip, saliency))
         job.failed.connect(self._notice.show_problem)
         job.ended.connect(lambda: self._on_ended(job))

@@ -99,8 +99,8 @@ class FakeJobs(QObject):
     def assess(self, radiograph, region):
         return self._ask("assess", radiograph, region)
 
-    def advanced_map(self, radiograph, region, method):
-        return self._ask("advanced", radiograph, region, method)
+    def advanced_map(self, radiograph, region, method, way):
+        return self._ask("advanced", radiograph, region, method, way)
 
 
 @dataclass

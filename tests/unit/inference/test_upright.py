@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph, Window
 from imaging.reader import read_radiograph
-from inference import upright
+from inference import advanced_maps, upright
 from inference.classifier import Classifier
 from inference.model_bundle import find_bundles, load_bundle
 from inference.prediction import Decision, Prediction
@@ -80,6 +80,24 @@ def test_what_was_said_of_the_changed_picture_is_said_too(classifier: Classifier
     said = replace(assess(classifier, picture), notice="It looks unlike anything.")
     way = upright.WAYS[0]
     assert upright.as_given(said, picture.shape, way).notice == f"{way.notice} It looks unlike anything."
+
+
+@pytest.mark.filterwarnings("ignore")  # the library's own
+@pytest.mark.parametrize("turns", [0, 3])
+def test_another_map_is_made_of_what_the_network_saw(classifier: Classifier, picture: np.ndarray, turns: int) -> None:
+    """Inverted, or turned by quarter turns: the same map as of the picture as it should be, turned with it."""
+    as_it_is = assess(classifier, picture)
+    given = np.rot90(picture, turns) if turns else 255 - picture
+    prediction = assess(classifier, given)
+    assert prediction.way is not None
+    assert as_it_is.way is None
+    maps = [
+        advanced_maps.compute(classifier.bundle, bundles.radiograph(pixels), one.region, "LayerCAM", one.way)
+        for pixels, one in ((picture, as_it_is), (given, prediction))
+    ]
+    expected, found = np.rot90(maps[0].values, turns), maps[1].values
+    np.testing.assert_allclose(found, expected, atol=0.02 * float(expected.max()))
+    assert maps[1].region.box == pytest.approx(prediction.region.squared().box, abs=0.1)
 
 
 def test_a_region_that_a_person_set_stays_where_it_is(classifier: Classifier, picture: np.ndarray) -> None:
