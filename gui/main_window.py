@@ -228,10 +228,13 @@ class MainWindow(QMainWindow):
     def show_problem(self, sentence: str, details: str = "") -> None:
         self.notice.show_problem(sentence, details)
 
-    def set_model(self, card: ModelCard | None, engine: EngineDescription | None = None) -> None:
-        """The CNN that is in use, as far as it is known; None: none could be loaded."""
+    def set_model(self, card: ModelCard | None, engine: EngineDescription | None = None, origin: str = "") -> None:
+        """The CNN that is in use, as far as it is known; None: none could be loaded.
+
+        `origin` is a sentence where it did not come with the program.
+        """
         self.diagnosis.set_model(card, engine.engine_label if engine is not None else "")
-        self.status.show_model(card, engine)
+        self.status.show_model(card, engine, origin)
         self.banner.set_model(card)
         self._advanced.set_methods(engine.advanced_methods if engine is not None else ())
 

@@ -201,7 +201,7 @@ class Preferences(QObject):
     font_scale_percent = _Setting("appearance/font_scale_percent", 100, _whole(100, 200))
 
     device = _Setting("cnn/device", Device.AUTO, _choice(Device))
-    model_id = _Setting("cnn/model_id", "", _line(200), json.dumps)  # "": the newest bundled network
+    model_id = _Setting("cnn/model_id", "", _line(200), json.dumps)  # "": the newest version of the program's own
     local_prevalence = _Setting[float | None](
         "cnn/local_prevalence", None, _prevalence, lambda value: "" if value is None else repr(value)
     )

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from gui import actions, theme
 from gui.annotations import AnnotationModel
+from gui.bundle_choice import Network, choose_network, find_networks, origin_words
 from gui.draft import image_of
 from gui.jobs import Jobs
 from gui.library import THUMBNAIL_PX, CaseLibrary
@@ -29,7 +30,7 @@ from gui.version import app_version
 from imaging.sources import Source
 from imaging.worker import SupervisedWorker, decode_worker
 from inference import worker as inference_worker
-from inference.model_bundle import BundleError, ModelBundle, ModelCard, find_bundles, load_bundle
+from inference.model_bundle import ModelCard
 from study.model import Reader
 from study.store import History, Location, StudyStore
 
@@ -80,7 +81,7 @@ class Program(QObject):
         self.store = StudyStore(preferences.data_folder / RECORD_FILE, self.version)
         self.card: ModelCard | None = None
         self.engine: inference_worker.EngineDescription | None = None
-        self._folder = self._choose_bundle()
+        self._network = self._choose_network()
         engine = self._make_engine()
         self.jobs = Jobs(decoder if decoder is not None else decode_worker(), decode_worker, engine, self, begun=begun)
         self.library = CaseLibrary(self.jobs, self)
@@ -114,7 +115,7 @@ class Program(QObject):
         self.expects_files = False
         self.has_painted = False
         self._rest_started = False
-        self.window.set_model(self.card)
+        self._show_model()
         self.window.painted.connect(self._after_first_paint)
         self.window.dialog_asked.connect(self.show_dialog)
         self.window.study_asked.connect(self.open_study)
@@ -128,42 +129,31 @@ class Program(QObject):
 
     # -- the CNN ----------------------------------------------------------------------------------
 
-    def _choose_bundle(self) -> Path | None:
-        """The network that the settings name, else the last one by name; None when there is none that can be used."""
-        bundles = self._bundles()
-        if not bundles:
-            self.card = None
-            return None
-        named = [entry for entry in bundles if entry[1].card.id == self.preferences.model_id]
-        folder, bundle = (named or bundles)[-1]
-        self.card = bundle.card
-        return folder
+    def _choose_network(self) -> Network | None:
+        networks = self._networks()
+        chosen = choose_network(networks, self.preferences.model_id)
+        self.card = chosen.card if chosen is not None else None
+        self._origin = origin_words(chosen, networks) if chosen is not None else ""
+        return chosen
 
-    def _bundles(self) -> list[tuple[Path, ModelBundle]]:
-        """The networks that come with the program and those in the data folder's `models`."""
-        bundles = []
-        for folder in (*find_bundles(self.places.models), *find_bundles(self.preferences.data_folder / "models")):
-            try:
-                # The worker verifies hashes and replays the reference before it answers anything.
-                bundles.append((folder, load_bundle(folder, verify=False)))
-            except BundleError as error:
-                log.warning("A model was left out: %s", error.sentence)
-        return bundles
+    def _networks(self) -> list[Network]:
+        """Those that come with the program and those in the data folder's `models`."""
+        return find_networks(self.places.models, self.preferences.data_folder / "models")
 
     def _make_engine(self) -> SupervisedWorker | None:
-        if self._folder is None:
+        if self._network is None:
             return None
         return SupervisedWorker(
             "inference",
             initializer=inference_worker.start,
-            initargs=(self._folder, self.preferences.device.value),
+            initargs=(self._network.bundle.folder, self.preferences.device.value),
         )
 
     def _replace_engine(self) -> None:
-        self._folder = self._choose_bundle()
+        self._network = self._choose_network()
         self.engine = None
         self.jobs.replace_engine(self._make_engine())
-        self.window.set_model(self.card)
+        self._show_model()
         self.controller.forget_predictions()
         self._describe_engine()
 
@@ -176,7 +166,10 @@ class Program(QObject):
 
     def _on_engine(self, description: inference_worker.EngineDescription) -> None:
         self.engine = description
-        self.window.set_model(self.card, description)
+        self._show_model()
+
+    def _show_model(self) -> None:
+        self.window.set_model(self.card, self.engine, self._origin)
 
     # -- after the start --------------------------------------------------------------------------
 
@@ -261,7 +254,8 @@ class Program(QObject):
     def _make_settings(self) -> QWidget:
         from gui.views.settings_dialog import SettingsDialog
 
-        return SettingsDialog(self.preferences, list(actions.specs()), self.window)
+        networks = {network.card.id: network.card.title for network in self._networks()}
+        return SettingsDialog(self.preferences, list(actions.specs()), self.window, networks=networks)
 
     def _make_shortcuts(self) -> QWidget:
         from gui.views.shortcut_sheet import ShortcutSheet
@@ -276,14 +270,22 @@ class Program(QObject):
     def _make_model_card(self) -> QWidget:
         from gui.views.model_card_dialog import ModelCardDialog
 
-        return ModelCardDialog(self._folder, self.window)
+        folder = self._network.bundle.folder if self._network is not None else None
+        return ModelCardDialog(folder, self.window)
 
     def _make_about(self) -> QWidget:
         from gui.views.about_dialog import AboutDialog, NetworkLine
 
         networks = [
-            NetworkLine(bundle.card.id, bundle.card.version, bundle.sha256, bundle.card.title, folder == self._folder)
-            for folder, bundle in self._bundles()
+            NetworkLine(
+                network.card.id,
+                network.card.version,
+                network.bundle.sha256,
+                network.card.title,
+                in_use=self._network is not None and network.bundle.folder == self._network.bundle.folder,
+                is_added=network.is_added,
+            )
+            for network in self._networks()
         ]
         engine = self.engine.engine_label if self.engine is not None else ""
         return AboutDialog(self.version, networks, missing_parts(), engine, self.window)

@@ -40,13 +40,18 @@ ROOTS = (
 
 @dataclass(frozen=True)
 class NetworkLine:
-    """One bundled network, as its card says."""
+    """One network, as its card says."""
 
     id: str
     version: str
     sha256: str
     title: str = ""
     in_use: bool = False
+    is_added: bool = False  # it lies in the data folder, and did not come with the program
+
+    @property
+    def notes(self) -> list[str]:
+        return ["added in the data folder"] * self.is_added + ["in use"] * self.in_use
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,10 @@ class AboutDialog(QDialog):
         lines += [
             "",
             "Networks:",
-            *(f"  {network.id} {network.version} sha256 {network.sha256}" for network in self._networks),
+            *(
+                ", ".join([f"  {network.id} {network.version} sha256 {network.sha256}", *network.notes])
+                for network in self._networks
+            ),
         ]
         if self._lacks:
             lines += ["", "This build lacks:", *(f"  {sentence}" for sentence in self._lacks)]
@@ -144,7 +152,7 @@ class AboutDialog(QDialog):
         if self._networks:
             parts.append("<h4>Networks</h4>")
         for network in self._networks:
-            use = " · <b>in use</b>" if network.in_use else ""
+            use = "".join(f" · <b>{note}</b>" for note in network.notes)
             parts.append(
                 f"<p><b>{network.title or network.id}</b> · {network.id} {network.version}{use}<br>"
                 f"<span style='font-family:monospace'>{' '.join(_chunks(network.sha256, 16))}</span></p>"

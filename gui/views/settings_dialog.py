@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Qt, QUrl, Signal
@@ -40,7 +40,15 @@ SCALE_STEP = 25
 class SettingsDialog(QDialog):
     """`specs` are the actions whose keys can be changed."""
 
-    def __init__(self, preferences: Preferences, specs: Sequence[ActionSpec], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        preferences: Preferences,
+        specs: Sequence[ActionSpec],
+        parent: QWidget | None = None,
+        *,
+        networks: Mapping[str, str] | None = None,
+    ) -> None:
+        """`networks`: those that can be chosen, title by id."""
         super().__init__(parent)
         self.setWindowTitle(self.tr("Settings"))
         self._preferences = preferences
@@ -48,6 +56,7 @@ class SettingsDialog(QDialog):
         self.reading = _ReadingPage(preferences)
         self.looks = _LooksPage(preferences)
         self.cnn = _CnnPage(preferences)
+        self.cnn.offer_networks(networks or {})
         self.files = _FilesPage(preferences)
         self.keys = KeysPage(preferences, specs)
         for page, title in (
@@ -213,6 +222,7 @@ class _LooksPage(_Page):
 
 class _CnnPage(_Page):
     def _build(self) -> None:
+        self.network_box: QComboBox | None = None  # where there is a choice
         self.device_box = self._choices(
             "device",
             [
@@ -241,7 +251,26 @@ class _CnnPage(_Page):
             self.tr("The predictive value beside the diagnosis then holds for this share of loose hips."),
         )
 
+    def offer_networks(self, titles: Mapping[str, str]) -> None:
+        """By id. One network is no choice."""
+        chosen = self._preferences.model_id
+        if len(titles) < 2:
+            return
+        missing = {} if chosen in ("", *titles) else {chosen: self.tr("{id} (not found)").format(id=chosen)}
+        words = {"": self.tr("The one that came with the program")} | dict(titles) | missing
+        self.network_box = self._choices("model_id", list(words.items()))
+        self._row(
+            self.tr("&Network"),
+            self.network_box,
+            self.tr(
+                "Of several versions the newest is taken. More can be added in the folder “models” beside the record."
+            ),
+        )
+        self._show()
+
     def _show(self) -> None:
+        if self.network_box is not None:
+            self._show_choice(self.network_box, self._preferences.model_id)
         self._show_choice(self.device_box, self._preferences.device)
         share = self._preferences.local_prevalence
         self.prevalence_box.setChecked(share is not None)

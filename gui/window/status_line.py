@@ -23,8 +23,8 @@ class StatusLine(QStatusBar):
         self._hint = QLabel()
         self._hint.setProperty("role", "small")
         self.addWidget(self._hint, 1)
-        self.cursor_label, self._window_label, self.saved_label, self._engine_label = (QLabel() for _ in range(4))
-        for label in (self.cursor_label, self._window_label, self.saved_label, self._engine_label):
+        self.cursor_label, self._window_label, self.saved_label, self.engine_label = (QLabel() for _ in range(4))
+        for label in (self.cursor_label, self._window_label, self.saved_label, self.engine_label):
             label.setProperty("role", "small")
             label.setContentsMargins(10, 0, 10, 0)
             self.addPermanentWidget(label)
@@ -50,12 +50,14 @@ class StatusLine(QStatusBar):
         else:
             self.saved_label.setText("All saved" if controller.radiograph is not None else "")
 
-    def show_model(self, card: ModelCard | None, engine: EngineDescription | None) -> None:
+    def show_model(self, card: ModelCard | None, engine: EngineDescription | None, origin: str) -> None:
+        self.engine_label.setToolTip(origin)
         if card is None:
-            self._engine_label.setText("No CNN")
+            self.engine_label.setText("No CNN")
             return
         state = engine.engine_label if engine is not None else ""
-        self._engine_label.setText(f"{card.id} {card.version} · {state or 'starting'}")
+        added = " (added)" if origin else ""
+        self.engine_label.setText(f"{card.id} {card.version}{added} · {state or 'starting'}")
 
     def _show_hint(self) -> None:
         self._hint.setText(self._panes.main.hint if self._controller.radiograph is not None else "")

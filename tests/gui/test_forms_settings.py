@@ -217,3 +217,21 @@ def test_the_roots_are_those_of_pyproject():
     asked = [*project["dependencies"], *project["optional-dependencies"]["torch"]]
     names = {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in asked}
     assert names == set(about_dialog.ROOTS)
+
+
+def test_a_network_can_be_chosen_where_there_are_several(qtbot, preferences):
+    one = SettingsDialog(preferences, list(actions.specs()), networks={"lucency-1": "Lucency 1"})
+    qtbot.addWidget(one)
+    assert one.cnn.network_box is None
+    preferences.model_id = "gone"
+    several = SettingsDialog(preferences, list(actions.specs()), networks={"lucency-1": "Lucency 1", "mine": "My own"})
+    qtbot.addWidget(several)
+    box = several.cnn.network_box
+    assert box.currentText() == "gone (not found)"
+    several.tabs.setCurrentWidget(several.cnn)
+    with qtbot.waitActive(several):
+        several.show()
+    choose(qtbot, box, "My own")
+    assert preferences.model_id == "mine"
+    choose(qtbot, box, "came with the program")
+    assert preferences.model_id == ""

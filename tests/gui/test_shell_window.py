@@ -314,3 +314,12 @@ def test_the_way_of_reading_is_in_sight_at_every_width(desk, qapp, width):
         assert button.isVisible()
         assert place.x() < width
         assert button.width() >= button.sizeHint().width()
+
+
+def test_a_network_that_was_added_is_called_so(desk):
+    desk.window.set_model(card(), None, "m 1.0.0 was added in the data folder; the program came with m 0.9.0.")
+    assert desk.window.status.engine_label.text() == "m 1.0.0 (added) · starting"
+    assert "came with m 0.9.0" in desk.window.status.engine_label.toolTip()
+    desk.window.set_model(card())
+    assert desk.window.status.engine_label.text() == "m 1.0.0 · starting"
+    assert not desk.window.status.engine_label.toolTip()
