@@ -31,7 +31,8 @@ class Agreement:
 def compare(reading: Reading, prediction: Prediction) -> Agreement:
     marked = tuple(finding.zone for finding in reading.findings if finding.lucency or finding.osteolysis)
     shares = prediction.zone_shares
-    attention = float(sum(shares.get(zone, 0.0) for zone in marked)) if marked and shares else None
+    # A zone that the CNN could not place has no share, which is not a share of nothing.
+    attention = float(sum(shares[zone] for zone in marked)) if marked and shares.keys() >= set(marked) else None
     cnn_call = CALL_OF_DECISION.get(prediction.decision)
     same_call = None if reading.call is None or cnn_call is None else reading.call is cnn_call
     difference = None if reading.score is None or prediction.score is None else reading.score - prediction.score

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from imaging.zones import CUP_ZONES, GRUEN_ZONES
+from inference.prediction import Prediction
 from study.model import ReadingMode
 
 MODE_WORDS = {
@@ -19,3 +21,15 @@ def score_words(score: float) -> str:
     if 99.5 <= score < 100:
         return ">99"
     return f"{score:.0f}"
+
+
+def unplaced_zones_words(prediction: Prediction) -> str:
+    """A sentence where the CNN has a map but is too unsure of where stem or cup lie to place their zones, else ""."""
+    if not prediction.landmarks or prediction.saliency is None or prediction.saliency.is_empty:
+        return ""
+    has_stem, has_cup = (bool(prediction.zone_shares.keys() & set(zones)) for zones in (GRUEN_ZONES, CUP_ZONES))
+    if has_stem and has_cup:
+        return ""
+    if has_stem or has_cup:
+        return f"The CNN is not sure where the {'cup' if has_stem else 'stem'} lies: its zones are not given a share."
+    return "The CNN is not sure where stem and cup lie: no zone is given a share."

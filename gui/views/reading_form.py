@@ -7,6 +7,7 @@ The one state is an `Answer`; every edit makes a new one through an undo command
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -117,9 +118,9 @@ class ReadingForm(QWidget):
         """Width above which a line is pointed out; a setting."""
         self.zones.set_cutoff_mm(cutoff_mm)
 
-    def set_zone_shares(self, shares: Mapping[str, float] | None) -> None:
-        """The CNN's attention per zone, once it may be seen; None hides it."""
-        self.zones.set_shares(shares)
+    def set_zone_shares(self, shares: Mapping[str, float] | None, note: str = "") -> None:
+        """The CNN's attention per zone, once it may be seen; None hides it. `note`: why zones have none."""
+        self.zones.set_shares(shares, note)
 
     def reader(self) -> str:
         return " ".join(self.reader_line.text().split())
@@ -360,17 +361,23 @@ class EditAnswer(QUndoCommand):
 
     def __init__(self, form: ReadingForm, field: str, before: Answer, after: Answer) -> None:
         super().__init__(f"edit of {field}")
-        self._form, self._field, self._before, self._after = form, field, before, after
+        self._form = weakref.ref(form)  # not to keep it alive: see gui.commands.ChangeMarks
+        self._field, self._before, self._after = field, before, after
         self._at = time.monotonic()
 
     def id(self) -> int:
         return 0x4C52  # shared by all edits of the form; `mergeWith` looks at the field
 
     def redo(self) -> None:
-        self._form.apply(self._after)
+        self._apply(self._after)
 
     def undo(self) -> None:
-        self._form.apply(self._before)
+        self._apply(self._before)
+
+    def _apply(self, answer: Answer) -> None:
+        form = self._form()
+        if form is not None:
+            form.apply(answer)
 
     def mergeWith(self, other: QUndoCommand) -> bool:
         if (

@@ -29,7 +29,7 @@ class ZonePart(QWidget):
         caption.setProperty("role", "section")
         self.schematic = ZoneSchematic()
         caption.setBuddy(self.schematic)
-        self.shares_label = QLabel(self.tr("% = share of the CNN's attention in a zone; not a finding"))
+        self.shares_label = QLabel()
         self.shares_label.setProperty("role", "small")
         self.shares_label.setWordWrap(True)
         self.shares_label.hide()
@@ -50,10 +50,12 @@ class ZonePart(QWidget):
         self.schematic.set_cutoff_mm(cutoff_mm)
         self._show_zone()
 
-    def set_shares(self, shares: Mapping[str, float] | None) -> None:
-        """The CNN's attention per zone, once it may be seen; None hides it."""
+    def set_shares(self, shares: Mapping[str, float] | None, note: str = "") -> None:
+        """The CNN's attention per zone, once it may be seen; None hides it. `note`: why zones have none."""
         self.schematic.set_shares(shares)
-        self.shares_label.setVisible(bool(shares))
+        meaning = self.tr("% = share of the CNN's attention in a zone; not a finding.") if shares else ""
+        self.shares_label.setText(" ".join(filter(None, (meaning, note))))
+        self.shares_label.setVisible(bool(shares or note))
 
     def _build_card(self) -> QFrame:
         self.card = QFrame()

@@ -11,6 +11,7 @@ from gui.preferences import Preferences
 from gui.reading import ReadingController
 from gui.views.notice_bar import NoticeBar
 from gui.views.reading_form import FormState, ReadingForm
+from gui.words import unplaced_zones_words
 from study.model import Reading, ReadingError, ReadingMode
 
 
@@ -92,7 +93,10 @@ class FormLink(QObject):
 
     def _show_shares(self) -> None:
         prediction = self._controller.prediction
-        self._form.set_zone_shares((prediction.zone_shares if prediction is not None else None) or None)
+        if prediction is None:
+            self._form.set_zone_shares(None)
+        else:
+            self._form.set_zone_shares(prediction.zone_shares or None, unplaced_zones_words(prediction))
 
     def _submit(self) -> None:
         self._preferences.reader_name = self._form.reader()  # it may just have been typed

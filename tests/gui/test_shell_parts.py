@@ -19,6 +19,7 @@ from gui.autosave import LATEST_S, Autosave
 from gui.preferences import Preferences
 from gui.viewing import IDLE_AFTER_S, ViewingClock
 from gui.views.diagnosis_panel import agreement_lines
+from gui.words import unplaced_zones_words
 from imaging.geometry import HipRegion
 from inference.model_bundle import InputCard, Metric, ModelCard, OperatingPoint, SaliencyCard
 from inference.prediction import Decision
@@ -259,3 +260,30 @@ def test_a_reader_who_never_pauses_is_saved_all_the_same(qtbot):
     autosave.touch()
     autosave.flush()
     assert len(keeper.saved) == count, "what is saved already is not written again"
+
+
+STEM_SHARES = {str(zone): 0.1 for zone in range(1, 8)}
+CUP_SHARES = {"I": 0.1, "II": 0.1, "III": 0.05}
+FOUND = {"stem_tip": (1.0, 2.0, 0.9)}
+
+
+@pytest.mark.parametrize(
+    ("shares", "landmarks", "words"),
+    [
+        (STEM_SHARES | CUP_SHARES, FOUND, ""),
+        (STEM_SHARES, FOUND, "where the cup lies"),
+        (CUP_SHARES, FOUND, "where the stem lies"),
+        ({}, FOUND, "where stem and cup lie"),
+        ({}, {}, ""),  # a network that places nothing has not failed to
+    ],
+)
+def test_zones_that_the_cnn_could_not_place_are_named(shares, landmarks, words):
+    said = unplaced_zones_words(prediction(zone_shares=shares, landmarks=landmarks))
+    assert words in said
+    assert bool(said) is bool(words)
+
+
+def test_a_zone_without_a_share_is_no_share_of_nothing():
+    marked = reading(findings=(ZoneFinding("I", lucency=True),))
+    assert compare(marked, prediction(zone_shares=STEM_SHARES)).attention_in_marked_zones is None
+    assert compare(marked, prediction(zone_shares=STEM_SHARES | CUP_SHARES)).attention_in_marked_zones == 0.1

@@ -323,3 +323,14 @@ def test_a_network_that_was_added_is_called_so(desk):
     desk.window.set_model(card())
     assert desk.window.status.engine_label.text() == "m 1.0.0 · starting"
     assert not desk.window.status.engine_label.toolTip()
+
+
+def test_zones_that_could_not_be_placed_are_said_beside_the_drawing(desk):
+    desk.controller.set_mode(ReadingMode.ANSWER_FIRST)
+    show(desk, prediction(zone_shares={}, landmarks={"stem_tip": (1.0, 2.0, 0.1)}))
+    label = desk.window.form.zones.shares_label
+    assert "not sure" not in seen(desk.window), "nothing of the CNN before the answer"
+    assert not label.isVisibleTo(desk.window.form)
+    desk.controller.set_mode(ReadingMode.ASSIST)
+    assert label.text() == "The CNN is not sure where stem and cup lie: no zone is given a share."
+    assert label.isVisibleTo(desk.window.form)
