@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Protocol
 
 from PySide6.QtGui import QUndoCommand
@@ -23,6 +24,8 @@ class ChangeMarks(QUndoCommand):
     """Swap all marks for others. Marks are small and frozen, so a whole list costs a few pointers.
 
     Steps of one `gesture` (a drag, a held arrow key) merge into one; a gesture that ends where it began vanishes.
+    A step does not keep its model alive: a model that only its own steps still hold would be left to Python's garbage
+    collector, which frees steps before the stack that Qt is to delete them with, and the program dies of it.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class ChangeMarks(QUndoCommand):
         gesture: int = 0,
     ) -> None:
         super().__init__(text)
-        self._holder = holder
+        self._holder = weakref.ref(holder)
         self._before, self._after = before, after
         self._selected_before, self._selected_after = selected_before, selected_after
         self._gesture = gesture
@@ -52,7 +55,12 @@ class ChangeMarks(QUndoCommand):
         return True
 
     def redo(self) -> None:
-        self._holder.replace_marks(self._after, self._selected_after)
+        self._swap(self._after, self._selected_after)
 
     def undo(self) -> None:
-        self._holder.replace_marks(self._before, self._selected_before)
+        self._swap(self._before, self._selected_before)
+
+    def _swap(self, marks: Marks, selection: frozenset[str]) -> None:
+        holder = self._holder()
+        if holder is not None:
+            holder.replace_marks(marks, selection)

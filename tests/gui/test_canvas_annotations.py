@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,6 +134,22 @@ def test_undoing_everything_empties_and_redoing_restores(steps: list[str]) -> No
     assert model.to_list() == []
     model.undo_stack.setIndex(index)
     assert model.to_list() == end
+
+
+def test_a_model_goes_with_its_last_reference() -> None:
+    """Left to the garbage collector it crashed: steps were freed before the stack that Qt deletes them with."""
+    gc.disable()
+    try:
+        model = AnnotationModel()
+        mark = new_annotation(AnnotationKind.POINT, [(1, 1)])
+        model.add(mark)
+        model.move([mark.id], 1, 1, model.new_gesture())
+        model.undo_stack.undo()
+        gone = weakref.ref(model)
+        del model
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_signals(model: AnnotationModel, qtbot) -> None:
