@@ -53,15 +53,18 @@ def pixmap(name: str, size_px: int, color: str = "", ratio: float = 1.0) -> QPix
 
 def icon(name: str, color: str = "") -> QIcon:
     """The icon in one colour, crisp up to 80 device pixels. Qt greys it where it is disabled."""
-    return _icon(name, _hex(color))
+    # What lies on the accent while its button is enabled would not be seen on the plain surface of a disabled one.
+    return _icon(name, _hex(color), _hex("muted") if color == "on_accent" else "")
 
 
 @lru_cache(maxsize=256)
-def _icon(name: str, hex_color: str) -> QIcon:
+def _icon(name: str, hex_color: str, disabled_hex: str) -> QIcon:
     # A QIconEngine would draw at any size and tint, but one written in Python does not survive QIcon's ownership of it.
     result = QIcon()
     for size_px in SIZES_PX:
         result.addPixmap(pixmap(name, size_px, hex_color))
+        if disabled_hex:
+            result.addPixmap(pixmap(name, size_px, disabled_hex), QIcon.Mode.Disabled)
     return result
 
 

@@ -34,6 +34,7 @@ class LookDialog(QDialog):
         self._job: Job | None = None
         self.view = RadiographView()
         self.view.set_tool(Tool.PAN)
+        self.view.set_show_texts(False)  # they would cover the very corners that names are burned into
         self.view.setAccessibleName("Image as it will be handed out")
         self.view.zoom_changed.connect(lambda _zoom: self._show_zoom())
         self.said = label("")

@@ -161,7 +161,7 @@ class StudyChoice(QListWidget):
     def show_studies(self, titles: Mapping[str, str]) -> None:
         """titles: by id."""
         self.clear()
-        for study_id, title in titles.items():
+        for study_id, title in sorted(titles.items(), key=lambda held: held[1].casefold()):
             item = QListWidgetItem(title)
             item.setData(Qt.ItemDataRole.UserRole, study_id)
             self.addItem(item)

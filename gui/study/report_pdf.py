@@ -18,7 +18,9 @@ from PySide6.QtGui import (
     QPainter,
     QPalette,
     QPdfWriter,
+    QTextCursor,
     QTextDocument,
+    QTextFormat,
 )
 
 from gui.study.results_export import picture
@@ -103,7 +105,26 @@ def _document(report: PaperReport, writer: QPdfWriter, size: QSizeF) -> QTextDoc
             document.addResource(QTextDocument.ResourceType.ImageResource, QUrl(f"plot:{plot.name}"), _titled(plot))
     document.setHtml(_html(report, width))
     document.setPageSize(size)
+    _keep_headings(document)
     return document
+
+
+def _keep_headings(document: QTextDocument) -> None:
+    """No heading is left behind at the end of a page: what follows it, or its table's first row, comes with it."""
+    layout, height = document.documentLayout(), document.pageSize().height()
+    block = document.begin()
+    while block.isValid():
+        follower = block.next()
+        if block.blockFormat().headingLevel() and follower.isValid():
+            table = QTextCursor(follower).currentTable()
+            if table is not None:  # below the titles of its columns
+                follower = table.cellAt(min(1, table.rows() - 1), 0).firstCursorPosition().block()
+            ends = layout.blockBoundingRect(follower).bottom()
+            if layout.blockBoundingRect(block).top() // height != ends // height:
+                moved = block.blockFormat()
+                moved.setPageBreakPolicy(QTextFormat.PageBreakFlag.PageBreak_AlwaysBefore)
+                QTextCursor(block).setBlockFormat(moved)
+        block = block.next()
 
 
 def _titled(plot: Plot) -> QImage:
@@ -166,7 +187,9 @@ def _records(table: Table) -> str:
     out = []
     for row in table.rows:
         pairs = [(name, cell) for name, cell in zip(table.columns, row, strict=True) if cell not in ("", "–")]
-        words = " · ".join(f"{escape(name)} {_cell(cell)}" if name else f"<b>{_cell(cell)}</b>" for name, cell in pairs)
+        words = " · ".join(
+            f"{escape(name)}: {_cell(cell)}" if name else f"<b>{_cell(cell)}</b>" for name, cell in pairs
+        )
         out.append(f"<p style='font-size: 8pt'>{words}</p>")
     return "".join(out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import sys
 from pathlib import Path
@@ -11,11 +12,23 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QPushButton, QWidget
 
+from gui.preferences import Preferences
+from gui.study.desk import StudyDesk
+from gui.study.results_window import ResultsWindow
 from gui.study_files import OPEN_STUDY, READ_PACKAGE, study_action
-from study.package import SUFFIX
+from imaging.reader import read_radiograph
+from study.coordinator import Coordinator, draft_study
+from study.package import SUFFIX, open_package
+from study.protocol import Protocol
+from study.returned import write_return
+from study.store import StudyStore
+from tests.conftest import ROOT
 from tests.e2e.window_program import make_root, opened, wait_until, write_hip
+from tests.gui.shell_fakes import FakeJobs
+from tests.gui.study_desk import PATIENCE_MS
+from tests.unit.study.study_maker import CHEAP, PASSPHRASE, ReaderMachine, aid, candidates, protocol, session_of
 
 pytestmark = [
     pytest.mark.qt_log_ignore("does not support propagateSizeHints", extend=True),
@@ -139,3 +152,82 @@ def test_an_open_study_can_keep_the_program_open(qapp, root, tmp_path, desks):
         desks[0].lets_go = True
         assert program.window.close()
         assert not program.window.isVisible()
+
+
+def study_on_server(url: str, data_folder: Path, value: Protocol) -> None:
+    """Closed, not unsealed: two readers whose answers came back as files."""
+    images = data_folder / f"images {value.study_id}"
+    local = data_folder / "studies" / value.study_id
+    local.mkdir(parents=True)
+    with StudyStore(url, "1", study=value.study_id, local_folder=local) as store:
+        coordinator = Coordinator(store, "1", CHEAP)
+        draft = draft_study(value, candidates(images, 8, 1))
+        coordinator.register(
+            draft, PASSPHRASE, [aid(name, 85.0 if c.truth else 15.0) for name, c in draft.named.items()]
+        )
+        for case in draft.named.values():
+            store.note_location(case.image_sha256, case.source.path).result()
+        prepared = coordinator.prepare(
+            lambda case: read_radiograph(draft.named[case.id].source, case.frame), local / "out"
+        )
+        for number, name in enumerate(("R1", "R2")):
+            coordinator.enrol(name, PASSPHRASE)
+            package = data_folder / f"{name} {value.study_id}{SUFFIX}"
+            coordinator.hand_out(name, package, prepared, PASSPHRASE, burned_in_checked=True)
+            session, machine = session_of(package), ReaderMachine(f"device {name} {value.study_id}", value.study_id)
+            scores = itertools.cycle((20.0, 70.0, 90.0, 35.0, 60.0)[number:])
+            machine.read_all(session, lambda _case, _mode, scores=scores: next(scores))
+            machine.do(session, session.sign(open_package(package).manifest.account, PASSPHRASE, machine.head))
+            back = package.with_suffix(".lucency-return")
+            write_return(back, value.study_id, name, machine.events, machine.device)
+            coordinator.take_in(back)
+        coordinator.close(PASSPHRASE)
+
+
+@pytest.mark.qt_log_ignore("does not support raise", extend=True)
+def test_results_of_a_study_on_a_server(qtbot, tmp_path, url, monkeypatch):
+    monkeypatch.setenv("LUCENCY_DATA", str(tmp_path))
+    study_on_server(url, tmp_path, protocol())
+    study_on_server(url, tmp_path, protocol(study_id="f" * 16, title="Another one"))
+    anchor = QWidget()
+    qtbot.addWidget(anchor)
+    desk = StudyDesk(ROOT, tmp_path, FakeJobs(has_engine=False), Preferences(tmp_path), "1", anchor)
+    desk.open_study(url)
+    (coordinator,) = desk.windows
+    qtbot.waitUntil(lambda: coordinator.choice.count() == 2, timeout=PATIENCE_MS)
+    assert [coordinator.choice.item(row).text() for row in range(2)] == [
+        "Another one",
+        "Loosening with and without the CNN",
+    ]
+    qtbot.keyClick(coordinator.choice, Qt.Key.Key_Down)
+    qtbot.keyClick(coordinator.choice, "\r")
+    qtbot.waitUntil(lambda: coordinator.overview is not None, timeout=PATIENCE_MS)
+    coordinator.unseal(PASSPHRASE)
+    qtbot.waitUntil(lambda: len(desk.windows) == 2, timeout=PATIENCE_MS)
+    results = desk.windows[1]
+    assert isinstance(results, ResultsWindow)
+
+    def opened_without_asking() -> bool:
+        assert not results.passphrase.isVisible()
+        return results.results is not None
+
+    qtbot.waitUntil(opened_without_asking, timeout=PATIENCE_MS)
+    assert all(case.source is not None for case in results.results.cases)
+    assert coordinator.close()
+    assert results.close()
+    qtbot.waitUntil(lambda: not desk.windows, timeout=PATIENCE_MS)
+
+    desk.show_results(url)
+    (results,) = desk.windows
+    qtbot.waitUntil(lambda: results.choice.count() == 2, timeout=PATIENCE_MS)
+    qtbot.keyClick(results.choice, "\r")
+    qtbot.waitUntil(results.passphrase.isVisible, timeout=PATIENCE_MS)
+    qtbot.keyClicks(results.passphrase, PASSPHRASE)
+    qtbot.keyClick(results.passphrase, "\r")
+    qtbot.waitUntil(lambda: results.results is not None, timeout=PATIENCE_MS)
+    assert results.title.text() == "Another one"
+    assert all(case.source is not None for case in results.results.cases)  # from what this machine noted
+    results.save_report(tmp_path / "report.html")
+    qtbot.waitUntil((tmp_path / "report.html").exists, timeout=PATIENCE_MS)
+    assert "postgresql://" not in (tmp_path / "report.html").read_text("utf-8")
+    assert desk.close_all()

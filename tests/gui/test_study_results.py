@@ -24,8 +24,9 @@ from imaging.reader import read_radiograph
 from imaging.sources import Source
 from study.cells import plain_cell
 from study.example import FILE_NAME, PASSPHRASE
-from study.result_parts import ResultsError, Status
+from study.result_parts import ResultsError, Status, Table
 from tests.conftest import ROOT
+from tests.e2e.pdf_text import pdf_pages
 from tests.gui.shell_fakes import FakeJobs
 from tests.unit.study.study_maker import protocol, registered
 
@@ -138,6 +139,16 @@ def test_the_report_on_paper_has_pages(results, tmp_path, qapp):
     assert len(re.findall(rb"/Type\s*/Page\b", data)) == pages
     with pytest.raises(FileNotFoundError):
         save_report_pdf(paper, tmp_path / "no such folder" / "report.pdf")
+
+
+@pytest.mark.parametrize("rows", range(28, 36))  # one of them after the other reaches the end of the page
+def test_no_heading_stays_behind_at_the_end_of_a_page(tmp_path, qapp, rows):
+    above = Table("above", "Above", Status.DESCRIPTIVE, ("A", "B"), (("x", "y"),) * rows)
+    below = Table("below", "Below heading", Status.DESCRIPTIVE, ("Column",), (("first cell",), ("second cell",)))
+    paper = PaperReport("Title", "", "Conclusion.", (), (above, below), (), ())
+    save_report_pdf(paper, tmp_path / "report.pdf")
+    (page,) = (text for text in pdf_pages((tmp_path / "report.pdf").read_bytes()) if "Below heading" in text)
+    assert "first cell" in page
 
 
 def test_the_gallery_filters_and_shows_marks_in_the_readers_colours(results, qtbot):
