@@ -6,10 +6,7 @@ lateral side is on the left of the picture as in a radiograph, and mirrored for 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
 from typing import ClassVar
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -22,8 +19,6 @@ from PySide6.QtGui import (
     QLinearGradient,
     QMouseEvent,
     QPainter,
-    QPainterPath,
-    QPainterPathStroker,
     QPaintEvent,
     QPen,
     QTransform,
@@ -31,8 +26,17 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from gui import theme
+from gui.views.zone_drawing import (
+    DRAWING,
+    HEAD_CENTER,
+    HEAD_RADIUS,
+    anatomy,
+    hatch,
+    interface,
+    scallops,
+)
 from imaging.radiograph import Side
-from imaging.zones import CUP_ZONES, GRUEN_ZONES, ZONES
+from imaging.zones import GRUEN_ZONES, ZONES
 from study.model import ZoneFinding
 
 ZONE_NAMES = {
@@ -48,12 +52,6 @@ ZONE_NAMES = {
     "III": "DeLee-Charnley III · inferomedial",
 }
 
-# Units of the drawing: x 32-196, y 0-276.
-DRAWING = QRectF(32, 0, 164, 276)
-HEAD_CENTER, HEAD_RADIUS = QPointF(137, 60), 19.0
-CUP_RADIUS, LINER_RADIUS, BONE_BAND = 33.0, 28.5, 15.0
-CUP_INCLINATION_DEG = 40.0
-STEM_AXIS_X = 88.0
 LATERAL_COLUMN = ("I", "1", "2", "3", "4")
 MEDIAL_COLUMN = ("II", "III", "7", "6", "5")
 # Where the label's line meets the zone, and at which height the label stands.
@@ -62,138 +60,6 @@ ANCHORS = {
     "7": (112, 128), "I": (112, 22), "II": (168, 36), "III": (177, 73),
 }  # fmt: skip
 LABEL_Y = {"I": 16, "1": 108, "2": 161, "3": 205, "4": 250, "II": 16, "III": 73, "7": 119, "6": 161, "5": 205}
-
-
-@dataclass(frozen=True)
-class _Anatomy:
-    """Paths of a right hip in drawing units."""
-
-    femur: QPainterPath
-    pelvis: QPainterPath
-    stem: QPainterPath
-    head: QPainterPath
-    shell: QPainterPath
-    liner: QPainterPath
-    zones: Mapping[str, QPainterPath]
-
-
-def _path(start: tuple[float, float], *parts: tuple[float, ...]) -> QPainterPath:
-    """A closed path; a part of two numbers is a line, one of six a Bézier curve."""
-    path = QPainterPath(QPointF(*start))
-    for part in parts:
-        if len(part) == 2:
-            path.lineTo(*part)
-        else:
-            path.cubicTo(*part)
-    path.closeSubpath()
-    return path
-
-
-def _dome(radius: float) -> QPainterPath:
-    """The half disc above the cup's face: superomedial of a line inclined by CUP_INCLINATION_DEG."""
-    box = QRectF(HEAD_CENTER.x() - radius, HEAD_CENTER.y() - radius, 2 * radius, 2 * radius)
-    path = QPainterPath()
-    path.arcMoveTo(box, -CUP_INCLINATION_DEG)
-    path.arcTo(box, -CUP_INCLINATION_DEG, 180)
-    path.closeSubpath()
-    return path
-
-
-def _sector(from_deg: float, to_deg: float) -> QPainterPath:
-    outer, inner = CUP_RADIUS + BONE_BAND, CUP_RADIUS
-    center = HEAD_CENTER
-    path = QPainterPath()
-    big = QRectF(center.x() - outer, center.y() - outer, 2 * outer, 2 * outer)
-    small = QRectF(center.x() - inner, center.y() - inner, 2 * inner, 2 * inner)
-    path.arcMoveTo(big, from_deg)
-    path.arcTo(big, from_deg, to_deg - from_deg)
-    path.arcTo(small, to_deg, from_deg - to_deg)
-    path.closeSubpath()
-    return path
-
-
-def _circle(radius: float) -> QPainterPath:
-    path = QPainterPath()
-    path.addEllipse(HEAD_CENTER, radius, radius)
-    return path
-
-
-def _box(left: float, top: float, right: float, bottom: float) -> QPainterPath:
-    path = QPainterPath()
-    path.addRect(QRectF(QPointF(left, top), QPointF(right, bottom)))
-    return path
-
-
-@cache
-def _anatomy() -> _Anatomy:
-    femur = _path(
-        (65, 290),
-        (65, 235, 61, 185, 56, 146),
-        (53, 126, 42, 112, 42, 94),  # vastus ridge
-        (42, 78, 50, 68, 60, 68),  # greater trochanter
-        (69, 68, 73, 80, 81, 86),
-        (114, 109),  # where the neck was cut
-        (121, 118, 126, 130, 123, 140),  # lesser trochanter
-        (120, 151, 113, 160, 111, 176),
-        (108, 205, 109, 250, 109, 290),
-    )
-    rim = CUP_RADIUS + 1.0
-    pelvis = QPainterPath(QPointF(HEAD_CENTER.x() - 40, HEAD_CENTER.y() - 33))
-    pelvis.cubicTo(92, 18, 88, 6, 90, -14)
-    pelvis.lineTo(196, -14)
-    pelvis.cubicTo(188, 12, 184, 34, 186, 56)
-    pelvis.cubicTo(188, 76, 187, 92, 181, 106)
-    pelvis.cubicTo(176, 119, 168, 127, 161, 125)
-    pelvis.cubicTo(154, 122, 157, 108, 161, 98)
-    angle = math.radians(CUP_INCLINATION_DEG)
-    pelvis.cubicTo(163, 93, 164, 90, HEAD_CENTER.x() + rim * math.cos(angle), HEAD_CENTER.y() + rim * math.sin(angle))
-    socket = QRectF(HEAD_CENTER.x() - rim, HEAD_CENTER.y() - rim, 2 * rim, 2 * rim)
-    pelvis.arcTo(socket, -CUP_INCLINATION_DEG, 180)
-    pelvis.closeSubpath()
-    stem = _path(
-        (80, 92),
-        (79, 125, 81, 185, 84, 224),
-        (85, 233, 90, 233, 91, 224),  # tip
-        (94, 185, 98, 145, 107, 115),
-        (110, 106, 114, 99, 119, 93),  # calcar to neck
-        (134, 73),
-        (124, 62),
-        (97, 79),
-        (87, 83, 81, 84, 80, 92),  # shoulder
-    )
-    head = _circle(HEAD_RADIUS)
-    dome = _dome(CUP_RADIUS)
-    shell = dome.subtracted(_circle(LINER_RADIUS))
-    liner = _dome(LINER_RADIUS).subtracted(head)
-    bone = femur.subtracted(stem)
-    boxes = {
-        "1": _box(0, 40, STEM_AXIS_X, 137),
-        "2": _box(0, 137, STEM_AXIS_X, 184),
-        "3": _box(0, 184, STEM_AXIS_X, 225),
-        "4": _box(0, 225, 200, 266),
-        "5": _box(STEM_AXIS_X, 184, 200, 225),
-        "6": _box(STEM_AXIS_X, 137, 200, 184),
-        "7": _box(STEM_AXIS_X, 100, 200, 137),
-    }
-    zones = {name: bone.intersected(box) for name, box in boxes.items()}
-    lateral_rim = 180 - CUP_INCLINATION_DEG
-    sectors = {"I": _sector(90, lateral_rim), "II": _sector(0, 90), "III": _sector(-CUP_INCLINATION_DEG, 0)}
-    zones |= {name: pelvis.intersected(sector) for name, sector in sectors.items()}
-    return _Anatomy(femur, pelvis, stem, head, shell, liner, zones)
-
-
-@cache
-def _interface(zone: str, width_units: float) -> QPainterPath:
-    """The strip of bone that touches the implant in this zone: where a radiolucent line runs."""
-    anatomy = _anatomy()
-    if zone in CUP_ZONES:
-        ring = _circle(CUP_RADIUS + width_units).subtracted(_circle(CUP_RADIUS))
-        return ring.intersected(anatomy.zones[zone])
-    stroker = QPainterPathStroker()
-    stroker.setWidth(2 * width_units)
-    stroker.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-    return stroker.createStroke(anatomy.stem).subtracted(anatomy.stem).intersected(anatomy.zones[zone])
-
 
 # For the shortcut sheet.
 ZONE_KEYS = (
@@ -280,7 +146,7 @@ class ZoneSchematic(QWidget):
             if self._label_box(zone).contains(position):
                 return zone
         at = self._to_widget().inverted()[0].map(position)
-        return next((zone for zone, path in _anatomy().zones.items() if path.contains(at)), "")
+        return next((zone for zone, path in anatomy().zones.items() if path.contains(at)), "")
 
     def zone_position(self, zone: str) -> QPointF:
         """A point of the widget inside the zone."""
@@ -388,9 +254,9 @@ class ZoneSchematic(QWidget):
     # Painting
 
     def _paint_bone(self, painter: QPainter) -> None:
-        now, anatomy = theme.colors(), _anatomy()
+        now, drawn = theme.colors(), anatomy()
         clear = theme.translucent(now.bone, 0.0)
-        for path, solid_y, clear_y in ((anatomy.pelvis, 24.0, 1.0), (anatomy.femur, 252.0, 275.0)):
+        for path, solid_y, clear_y in ((drawn.pelvis, 24.0, 1.0), (drawn.femur, 252.0, 275.0)):
             fill, edge = QLinearGradient(0, clear_y, 0, solid_y), QLinearGradient(0, clear_y, 0, solid_y)
             fill.setColorAt(0, clear)
             fill.setColorAt(1, QColor(now.bone))
@@ -404,7 +270,7 @@ class ZoneSchematic(QWidget):
 
     def _paint_zone(self, painter: QPainter, zone: str) -> None:
         now = theme.colors()
-        path = _anatomy().zones[zone]
+        path = anatomy().zones[zone]
         share = self._shares.get(zone, 0.0)
         painter.setPen(Qt.PenStyle.NoPen)
         if share > 0:
@@ -417,15 +283,15 @@ class ZoneSchematic(QWidget):
         if finding is None:
             return
         if finding.not_assessable:
-            _hatch(painter, path, QColor(now.muted))
+            hatch(painter, path, QColor(now.muted))
         if finding.osteolysis:
-            _scallops(painter, path, QColor(now.loose))
+            scallops(painter, path, QColor(now.loose))
         if finding.lucency:
             width_units = round(2.2 + 0.9 * min(finding.width_mm or 1.0, 6.0), 1)
-            painter.fillPath(_interface(zone, width_units), QColor(now.loose))
+            painter.fillPath(interface(zone, width_units), QColor(now.loose))
 
     def _paint_implant(self, painter: QPainter) -> None:
-        now, anatomy = theme.colors(), _anatomy()
+        now, drawn = theme.colors(), anatomy()
         shine = QLinearGradient(78, 0, 112, 0)
         shine.setColorAt(0.0, QColor(now.metal))
         shine.setColorAt(0.35, QColor(now.metal_edge))
@@ -433,17 +299,17 @@ class ZoneSchematic(QWidget):
         pen = QPen(QColor(now.metal_edge), 0.8)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.fillPath(anatomy.liner, theme.blend(now.metal, now.surface, 0.28))
+        painter.fillPath(drawn.liner, theme.blend(now.metal, now.surface, 0.28))
         painter.setPen(pen)
         painter.setBrush(QColor(now.metal))
-        painter.drawPath(anatomy.shell)
+        painter.drawPath(drawn.shell)
         painter.setBrush(shine)
-        painter.drawPath(anatomy.stem)
+        painter.drawPath(drawn.stem)
         ball = QLinearGradient(HEAD_CENTER.x() - HEAD_RADIUS, 40, HEAD_CENTER.x() + HEAD_RADIUS, 80)
         ball.setColorAt(0.0, QColor(now.metal_edge))
         ball.setColorAt(1.0, theme.blend(now.metal, now.surface, 0.75))
         painter.setBrush(ball)
-        painter.drawPath(anatomy.head)
+        painter.drawPath(drawn.head)
 
     def _paint_selection(self, painter: QPainter) -> None:
         if not self._selected:
@@ -451,7 +317,7 @@ class ZoneSchematic(QWidget):
         now = theme.colors()
         pen = QPen(QColor(now.focus if self.hasFocus() else now.accent), 2.2 if self.hasFocus() else 1.6)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-        painter.strokePath(_anatomy().zones[self._selected], pen)
+        painter.strokePath(anatomy().zones[self._selected], pen)
 
     def _paint_sides(self, painter: QPainter) -> None:
         painter.setPen(QColor(theme.colors().muted))
@@ -597,30 +463,3 @@ class ZoneSchematic(QWidget):
         self.setAccessibleDescription(
             self.describe(self._selected).replace("\n", ", ") if self._selected else self.tr("no zone selected")
         )
-
-
-def _hatch(painter: QPainter, path: QPainterPath, color: QColor) -> None:
-    painter.save()
-    painter.setClipPath(path, Qt.ClipOperation.IntersectClip)
-    painter.setPen(QPen(color, 1.1))
-    box = path.boundingRect()
-    at = box.left() - box.height()
-    while at < box.right():
-        painter.drawLine(QPointF(at, box.bottom()), QPointF(at + box.height(), box.top()))
-        at += 5.0
-    painter.restore()
-
-
-def _scallops(painter: QPainter, path: QPainterPath, color: QColor) -> None:
-    """Round bites in a regular grid: what osteolysis looks like, and no line."""
-    painter.save()
-    painter.setClipPath(path, Qt.ClipOperation.IntersectClip)
-    painter.setPen(QPen(color, 1.0))
-    painter.setBrush(theme.translucent(color.name(), 0.35))
-    box = path.boundingRect()
-    step = 8.0
-    for row in range(int(box.height() / step) + 2):
-        for column in range(int(box.width() / step) + 2):
-            shift = step / 2 if row % 2 else 0.0
-            painter.drawEllipse(QPointF(box.left() + column * step + shift, box.top() + row * step), 2.6, 2.6)
-    painter.restore()

@@ -18,7 +18,8 @@ from gui.answer_rules import answer_problem, step_score
 from gui.draft import Answer
 from gui.preferences import Preferences
 from gui.views.reading_form import FormState, ReadingForm
-from gui.views.zone_schematic import ZONE_NAMES, ZoneSchematic, _anatomy
+from gui.views.zone_drawing import anatomy
+from gui.views.zone_schematic import ZONE_NAMES, ZoneSchematic
 from imaging.radiograph import Side
 from imaging.zones import CUP_ZONES, ZONES
 from study.model import Call, ReadingMode, ZoneFinding
@@ -256,7 +257,7 @@ def test_no_two_zones_overlap_and_the_implant_is_none(form):
         hits[zone] = hits.get(zone, 0) + 1
     assert set(ZONES) <= set(hits)
     for one, other in itertools.combinations(ZONES, 2):
-        shared = _anatomy().zones[one].intersected(_anatomy().zones[other]).boundingRect()
+        shared = anatomy().zones[one].intersected(anatomy().zones[other]).boundingRect()
         assert shared.width() * shared.height() < 1.0, (one, other)
     stem_middle = schematic._to_widget().map(QPointF(88, 160))
     assert schematic.zone_at(stem_middle) == ""
