@@ -93,6 +93,8 @@ def create_account(
 
 def change_passphrase(account: Account, old: str, new: str, cost: KeyCost | None = None) -> Account:
     """The same keys under another passphrase. Raises AccountError."""
+    if new == old:
+        raise AccountError("The new passphrase is the old one.")
     key = _unlock(account, old)
     sealed = _seal_key(key.private_bytes_raw(), account.id, account.study_id, new, cost)
     return msgspec.structs.replace(account, sealed_key=sealed)

@@ -1,28 +1,30 @@
 """A reader's way through a study, folded from the events of their chain.
 
-One set of rules serves twice: while somebody reads it refuses what the protocol does not allow, and when the chain
-comes back it finds what should not be there. Nothing here waits for a disk.
+One set of rules (`study.session_rules`) serves twice: while somebody reads it refuses what the protocol does not allow,
+and when the chain comes back it finds what should not be there. Nothing here waits for a disk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
 
-from study.accounts import Account, Meaning, PublicAccount, Statement, is_signed_by, public, sign
+from study.accounts import Account, Meaning, PublicAccount, Statement, change_passphrase, public, sign
 from study.aids import Aid
 from study.chain import Event, Head
 from study.design import Plan, PlannedCase, Slot
-from study.model import Call, Reading, ReadingError, ReadingMode, check_reading
-from study.protocol import FIVE_POINTS, Arm, Protocol, Scale, protocol_sha256
+from study.model import Reading, ReadingMode
+from study.protocol import Protocol, protocol_sha256
+from study.session_rules import parsed, refusal, refuse_answer, waits_until
+from study.session_state import AIDED, MODES, UNAIDED, Given, Progress, SessionError, SlotState, Step, Violation
 from study.study_events import (
     Answered,
     Corrected,
+    PassphraseChanged,
     Paused,
     Resumed,
     Revealed,
@@ -32,93 +34,20 @@ from study.study_events import (
     decode_study,
 )
 
+__all__ = [
+    "AIDED",
+    "UNAIDED",
+    "Given",
+    "Progress",
+    "Session",
+    "SessionError",
+    "SlotState",
+    "Step",
+    "Violation",
+    "refuse_answer",
+]
+
 P = TypeVar("P", bound=StudyPayload)
-
-UNAIDED, AIDED = "unaided", "aided"  # the reading modes of the score table
-
-
-class SessionError(ValueError):
-    """The protocol does not allow this now. `str(error)` is a sentence for the reader."""
-
-
-class Step(StrEnum):
-    """What comes next."""
-
-    START = "start"
-    ANSWER = "answer"  # without the CNN
-    REVEAL = "reveal"
-    ANSWER_AIDED = "answer_aided"  # with the CNN on screen
-    WAIT = "wait"  # for the end of the washout
-    SIGN = "sign"  # everything is read
-    FINISHED = "finished"
-
-
-_MODES = {
-    (Arm.SEQUENTIAL, Step.ANSWER): ReadingMode.ANSWER_FIRST,
-    (Arm.SEQUENTIAL, Step.ANSWER_AIDED): ReadingMode.REVISED,
-    (Arm.UNAIDED, Step.ANSWER): ReadingMode.ANSWER_FIRST,
-    (Arm.AIDED, Step.ANSWER_AIDED): ReadingMode.ASSIST,
-}
-
-
-@dataclass
-class SlotState:
-    """What has happened to one slot."""
-
-    slot: Slot
-    unaided: Reading | None = None
-    aided: Reading | None = None
-    unaided_utc: str = ""
-    aided_utc: str = ""
-    revealed_utc: str = ""
-    corrections: int = 0
-
-    @property
-    def done(self) -> bool:
-        return (self.unaided if self.slot.arm is Arm.UNAIDED else self.aided) is not None
-
-    @property
-    def step(self) -> Step:
-        """What this slot waits for; meaningless once it is done."""
-        if self.slot.arm is Arm.UNAIDED or (self.slot.arm is Arm.SEQUENTIAL and self.unaided is None):
-            return Step.ANSWER
-        return Step.ANSWER_AIDED if self.revealed_utc else Step.REVEAL
-
-
-@dataclass(frozen=True)
-class Given:
-    """An answer that counts as given: as last corrected."""
-
-    slot: Slot
-    mode: str  # UNAIDED or AIDED
-    reading: Reading
-    utc: str
-    corrected: bool
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What the worklist shows: how far, never how well."""
-
-    step: Step
-    slot: Slot | None  # the current one
-    done: int  # counted slots
-    total: int
-    practice_done: int
-    practice_total: int
-    paused: bool
-    opens_on: date | None  # when the washout ends, while it lasts
-    active_s: float  # of all answers, pauses apart
-    break_s: float
-
-
-@dataclass(frozen=True)
-class Violation:
-    """An event in a chain that the protocol does not allow; it is not counted."""
-
-    seq: int
-    sentence: str
-    slot: int | None = None
 
 
 @dataclass
@@ -140,6 +69,8 @@ class Session:
     paused_utc: str = ""
     break_s: float = 0.0
     signed: Signed | None = None
+    changed: PassphraseChanged | None = None  # the latest
+    changed_utc: str = ""
     violations: list[Violation] = field(default_factory=list)
     last_utc: str = ""
     _known: dict[str, Reading] = field(default_factory=dict)  # as first submitted, by id
@@ -147,7 +78,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.slots = [SlotState(slot) for slot in self.plan.slots]
-        self._protocol_sha256 = protocol_sha256(self.protocol)
+        self.protocol_sha256 = protocol_sha256(self.protocol)
 
     # --- what is shown
 
@@ -170,7 +101,7 @@ class Session:
         elif current is None:
             step = Step.SIGN
         else:
-            opens_on = self._waits_until(current.slot, _now(now))
+            opens_on = waits_until(self, current.slot, _now(now))
             step = Step.WAIT if opens_on else current.step
         return Progress(
             step,
@@ -208,10 +139,14 @@ class Session:
             raise SessionError("This package holds no answers of the CNN.")
         return self.open_aid(state.slot.case_id)
 
+    def was_given(self, reading_id: str) -> bool:
+        """An answer of this id is recorded."""
+        return reading_id in self._known
+
     def mode(self) -> ReadingMode:
         """The mode of the reading that is to be given next. Raises SessionError where none is."""
         state = self.current
-        mode = _MODES.get((state.slot.arm, state.step)) if state is not None else None
+        mode = MODES.get((state.slot.arm, state.step)) if state is not None else None
         if mode is None:
             raise SessionError("There is nothing to answer now.")
         return mode
@@ -220,7 +155,7 @@ class Session:
 
     def start(self, app_version: str = "") -> Started:
         return self._allowed(
-            Started(self.reader_id, self.manifest_sha256, self._protocol_sha256, app_version), _now(None)
+            Started(self.reader_id, self.manifest_sha256, self.protocol_sha256, app_version), _now(None)
         )
 
     def answer(self, reading: Reading, now: datetime | None = None) -> Answered:
@@ -247,9 +182,13 @@ class Session:
     def resume(self, now: datetime | None = None) -> Resumed:
         return self._allowed(Resumed(self.reader_id), _now(now))
 
+    def change_passphrase(self, account: Account, old: str, new: str, now: datetime | None = None) -> PassphraseChanged:
+        """The reader's key under a passphrase that nobody else knows. Computes for a while. Raises AccountError too."""
+        return self._allowed(PassphraseChanged(change_passphrase(account, old, new)), _now(now))
+
     def sign(self, account: Account, passphrase: str, head: Head, now: datetime | None = None) -> Signed:
         """Everything is read: sign for it. head: the end of the reader's chain. Raises AccountError too."""
-        statement = Statement(self.protocol.study_id, self._protocol_sha256, self.reader_id, Meaning.READ_ALONE, head)
+        statement = Statement(self.protocol.study_id, self.protocol_sha256, self.reader_id, Meaning.READ_ALONE, head)
         if self.current is not None:
             raise SessionError(f"{len(self.slots) - self._current} case(s) are not read yet.")
         signature = sign(account, passphrase, statement)
@@ -268,14 +207,14 @@ class Session:
             return None
         if self._is_repeated(payload):
             return payload  # a caller that tried again
-        refusal = self._refusal(payload, _parsed(event.utc))
-        if not refusal and event.actor != self.reader_id:
-            refusal = "It was not written by this reader."
-        if not refusal and isinstance(payload, Signed) and payload.signature.statement.head.hash != event.previous:
-            refusal = "The signature is for another end of the record."
-        if refusal:
+        against = refusal(self, payload, parsed(event.utc))
+        if not against and event.actor != self.reader_id:
+            against = "It was not written by this reader."
+        if not against and isinstance(payload, Signed) and payload.signature.statement.head.hash != event.previous:
+            against = "The signature is for another end of the record."
+        if against:
             slot = payload.slot if isinstance(payload, (Answered, Revealed, Corrected)) else None
-            self.violations.append(Violation(event.seq, f"Event {event.seq}: {refusal}", slot))
+            self.violations.append(Violation(event.seq, f"Event {event.seq}: {against}", slot))
             return None
         self._take(payload, event.utc)
         self.last_utc = max(self.last_utc, event.utc)
@@ -311,197 +250,26 @@ class Session:
             case Paused():
                 self.paused_utc = utc
             case Resumed():
-                self.break_s += max((_parsed(utc) - _parsed(self.paused_utc)).total_seconds(), 0.0)
+                self.break_s += max((parsed(utc) - parsed(self.paused_utc)).total_seconds(), 0.0)
                 self.paused_utc = ""
             case Signed():
                 self.signed = payload
+            case PassphraseChanged():
+                self.changed, self.changed_utc = payload, utc
             case _:
                 pass
 
-    # --- the rules
+    # --- what stands against it
 
     def _allowed(self, payload: P, now: datetime) -> P:
-        refusal = self._refusal(payload, now)
-        if refusal:
-            raise SessionError(refusal)
+        against = refusal(self, payload, now)
+        if against:
+            raise SessionError(against)
         return payload
 
     def _is_repeated(self, payload: StudyPayload) -> bool:
         return isinstance(payload, Answered) and self._known.get(payload.reading.id) == payload.reading
 
-    def _refusal(self, payload: StudyPayload, now: datetime) -> str:
-        """Why this must not happen now, or ""."""
-        if self.signed is not None:
-            return "You have signed that your reading is finished; nothing can be added."
-        if isinstance(payload, Started):
-            return self._refuse_start(payload)
-        if not self.started:
-            return "The package has not been opened yet."
-        if isinstance(payload, Resumed):
-            return "" if self.paused_utc else "There is no break to end."
-        if self.paused_utc:
-            return "You are having a break; go on reading first."
-        match payload:
-            case Answered():
-                return self._refuse_answer(payload, now)
-            case Revealed():
-                return self._refuse_reveal(payload, now)
-            case Corrected():
-                return self._refuse_correction(payload)
-            case Paused():
-                return ""
-            case Signed():
-                return self._refuse_signature(payload)
-        return "It does not belong into a reader's record."
-
-    def _refuse_start(self, payload: Started) -> str:
-        if payload.reader_id != self.reader_id:
-            return "This package is another reader's."
-        if payload.protocol_sha256 != self._protocol_sha256:
-            return "The protocol is another one than this package's."
-        return ""
-
-    def _refuse_turn(self, slot: int, now: datetime) -> str:
-        state = self.current
-        if state is None:
-            return "Everything is read already."
-        if slot != self._current:
-            return "This case is not the one to be read now."
-        waits = self._waits_until(state.slot, now)
-        if waits is not None:
-            return f"The second part opens on {waits.isoformat()}, when {self.protocol.washout_days} days have passed."
-        return ""
-
-    def _refuse_answer(self, payload: Answered, now: datetime) -> str:
-        turn = self._refuse_turn(payload.slot, now)
-        if turn:
-            return turn
-        reading, state = payload.reading, self.slots[payload.slot]
-        if state.step is Step.REVEAL:
-            return "The CNN's answer must be shown before this one is given."
-        if reading.mode is not _MODES[state.slot.arm, state.step]:
-            return "The answer was given in another reading mode than the protocol asks for here."
-        if reading.id in self._known:
-            return "An answer with this id is recorded already."
-        if reading.mode is ReadingMode.REVISED and (state.unaided is None or reading.revises != state.unaided.id):
-            return "The final answer must name the unaided one that it revises."
-        return self._refuse_reading(reading, state)
-
-    def _refuse_reading(self, reading: Reading, state: SlotState) -> str:
-        case = self.case(state.slot)
-        if reading.reader.id != self.reader_id:
-            return "The answer is another reader's."
-        if (reading.case.image_sha256, reading.case.frame) != (case.image_sha256, 0):
-            return "The answer is about another image."
-        if case.side in ("R", "L") and reading.case.side != case.side:
-            return "The answer is about the other hip."
-        if reading.mode is ReadingMode.ANSWER_FIRST:
-            if reading.cnn_score is not None or reading.viewing.overlay_visible_s > 0:
-                return "The CNN was on screen before this answer, which must be given without it."
-        elif self.open_aid is not None:
-            shown = self.open_aid(state.slot.case_id).score
-            same = (
-                shown is None
-                if reading.cnn_score is None
-                else shown is not None and abs(shown - reading.cnn_score) < 1e-6
-            )
-            if not same:
-                return "The answer names another score of the CNN than the one that belongs to this case."
-        return refuse_answer(self.protocol, reading)
-
-    def _refuse_reveal(self, payload: Revealed, now: datetime) -> str:
-        turn = self._refuse_turn(payload.slot, now)
-        if turn:
-            return turn
-        state = self.slots[payload.slot]
-        if state.slot.arm is Arm.UNAIDED:
-            return "The CNN is not shown in this part of the study."
-        if state.step is Step.ANSWER:
-            return "The CNN's answer stays hidden until your own is locked."
-        if state.step is Step.ANSWER_AIDED:
-            return "The CNN's answer is shown already."
-        if payload.case_id != state.slot.case_id or payload.aid_sha256 != self.plan.aids.get(payload.case_id, ""):
-            return "What would be shown of the CNN is not what was fixed for this case."
-        return ""
-
-    def _refuse_correction(self, payload: Corrected) -> str:
-        if not 0 <= payload.slot < len(self.slots):
-            return "There is no such case."
-        state = self.slots[payload.slot]
-        if not self.protocol.going_back_allowed:
-            return "The protocol does not allow going back; tell the coordinator, who can note a deviation."
-        if payload.old not in (state.unaided, state.aided) or payload.new.id != payload.old.id:
-            return "There is no such answer to correct."
-        if payload.old == state.unaided and self._shown_since(state):
-            return "An unaided answer cannot be changed after the CNN's was shown."
-        if payload.new.mode is not payload.old.mode or payload.new.revises != payload.old.revises:
-            return "A correction cannot change when an answer was given."
-        if not payload.reason.strip():
-            return "Say why the answer is corrected."
-        if payload.new == payload.old:
-            return "The correction changes nothing."
-        return self._refuse_reading(payload.new, state)
-
-    def _shown_since(self, state: SlotState) -> bool:
-        """The reader has seen the CNN's answer on this case after their own: here, or where the case came again."""
-        return any(
-            other.revealed_utc and (other is state or other.revealed_utc > state.unaided_utc)
-            for other in self.slots
-            if other.slot.case_id == state.slot.case_id
-        )
-
-    def _refuse_signature(self, payload: Signed) -> str:
-        if self.current is not None:
-            return "Not every case is read yet."
-        statement = payload.signature.statement
-        wanted = (self.protocol.study_id, self._protocol_sha256, self.reader_id, Meaning.READ_ALONE)
-        said = (statement.study_id, statement.protocol_sha256, statement.account_id, statement.meaning)
-        account = self.account or payload.account
-        if said != wanted or not is_signed_by(payload.signature, account):
-            return "The signature is not this reader's, or is for something else."
-        return ""
-
-    def _waits_until(self, slot: Slot, now: datetime) -> date | None:
-        """The day on which this slot's period opens, while it lies ahead."""
-        if slot.period < 2:
-            return None
-        # The latest time of the first period, not of its last slot: the clock may have been set back meanwhile.
-        times = [
-            utc
-            for state in self.slots
-            if 0 < state.slot.period < slot.period
-            for utc in (state.unaided_utc, state.aided_utc)
-            if utc
-        ]
-        if not times:
-            return None
-        opens = _parsed(max(times)).date() + timedelta(days=self.protocol.washout_days)
-        return opens if now.date() < opens else None
-
-
-def refuse_answer(protocol: Protocol, reading: Reading) -> str:
-    """Why an answer does not fit the protocol's form, as a sentence, or ""."""
-    if reading.call is None and not protocol.not_assessable_allowed:
-        return "This study asks for an answer on every case."
-    if reading.call is Call.CANNOT_TELL and not protocol.cannot_tell_allowed:
-        return "This study asks for a decision: loose or not loose."
-    checked = reading
-    if protocol.scale is Scale.FIVE_POINT and reading.call is not None:
-        if reading.score not in FIVE_POINTS:
-            return "Choose one of the five points."
-        if reading.score == 50:  # the middle of five points goes with either call
-            lean = -1 if reading.call is Call.NOT_LOOSE else 1
-            checked = msgspec.structs.replace(reading, score=50.0 + lean)
-    try:
-        check_reading(checked)
-    except ReadingError as error:
-        return str(error)
-    return ""
-
 
 def _now(now: datetime | None) -> datetime:
     return (now or datetime.now(UTC)).astimezone(UTC)
-
-
-def _parsed(utc: str) -> datetime:
-    return datetime.fromisoformat(utc).astimezone(UTC)

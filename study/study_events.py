@@ -36,6 +36,7 @@ class StudyEventKind(StrEnum):
     PAUSED = "study.paused"
     RESUMED = "study.resumed"
     SIGNED = "study.signed"
+    PASSPHRASE_CHANGED = "study.passphrase_changed"
 
 
 class Registered(msgspec.Struct, frozen=True):
@@ -145,6 +146,12 @@ class Signed(msgspec.Struct, frozen=True):
     answers: int
 
 
+class PassphraseChanged(msgspec.Struct, frozen=True):
+    """The reader's key lies under another passphrase from here on; it is the same key."""
+
+    account: Account
+
+
 StudyPayload = (
     Registered
     | Deviation
@@ -161,6 +168,7 @@ StudyPayload = (
     | Paused
     | Resumed
     | Signed
+    | PassphraseChanged
 )
 
 STUDY_PAYLOADS: dict[str, type[StudyPayload]] = {
@@ -179,6 +187,7 @@ STUDY_PAYLOADS: dict[str, type[StudyPayload]] = {
     StudyEventKind.PAUSED: Paused,
     StudyEventKind.RESUMED: Resumed,
     StudyEventKind.SIGNED: Signed,
+    StudyEventKind.PASSPHRASE_CHANGED: PassphraseChanged,
 }
 
 KIND_OF: dict[type[StudyPayload], str] = {payload: kind for kind, payload in STUDY_PAYLOADS.items()}

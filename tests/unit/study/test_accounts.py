@@ -69,6 +69,8 @@ def test_a_changed_passphrase_keeps_the_key():
         check_passphrase(changed, PASSPHRASE)
     with pytest.raises(AccountError, match="not the passphrase"):
         change_passphrase(reader, "wrong wrong", "another passphrase", CHEAP)
+    with pytest.raises(AccountError, match="is the old one"):
+        change_passphrase(reader, PASSPHRASE, PASSPHRASE, CHEAP)
 
 
 def test_a_reset_gives_a_new_key_and_cannot_sign_as_the_old():

@@ -7,7 +7,15 @@ from datetime import date, timedelta
 import msgspec
 import pytest
 
-from study.accounts import Role, create_account
+from study.accounts import (
+    AccountError,
+    Role,
+    check_passphrase,
+    create_account,
+    is_signed_by,
+    public,
+    reset_account,
+)
 from study.aids import Aid
 from study.chain import canonical_json, empty_head, head_of, make_event
 from study.model import Call, ReadingMode, ViewingRecord
@@ -241,6 +249,44 @@ def test_the_end_is_signed_and_final():
     assert session.progress().step is Step.FINISHED
     with pytest.raises(SessionError, match="signed"):
         session.pause()
+
+
+NEW = "another battery horse"
+
+
+def test_a_passphrase_is_changed_before_the_start_in_a_break_and_never_after_the_signature():
+    account = create_account("R1", Role.READER, STUDY, PASSPHRASE, cost=CHEAP)
+    value = protocol(planned_cases=1)
+    session, chain = Session(value, plan_for(value), "R1", open_aid=aid), Chain()
+    do(session, chain, session.change_passphrase(account, PASSPHRASE, NEW))
+    changed = session.changed.account
+    assert (changed.public_key, changed.id) == (account.public_key, "R1")
+    check_passphrase(changed, NEW)
+    do(session, chain, session.start("1"))
+    do(session, chain, session.pause())
+    do(session, chain, session.change_passphrase(changed, NEW, PASSPHRASE))
+    do(session, chain, session.resume())
+    with pytest.raises(AccountError, match="not the passphrase of R1"):
+        session.change_passphrase(session.changed.account, NEW, "something else")
+    read_everything(session, chain)
+    signature = session.sign(session.changed.account, PASSPHRASE, chain.head)
+    assert is_signed_by(signature.signature, account), "it is the key that the coordinator enrolled"
+    do(session, chain, signature)
+    with pytest.raises(SessionError, match="signed"):
+        session.change_passphrase(session.changed.account, PASSPHRASE, NEW)
+    assert session.violations == []
+
+
+def test_nobody_changes_another_readers_passphrase_or_slips_in_another_key():
+    value = protocol(planned_cases=1)
+    enrolled = create_account("R1", Role.READER, STUDY, PASSPHRASE, cost=CHEAP)
+    session = Session(value, plan_for(value), "R1", account=public(enrolled))
+    other = create_account("R2", Role.READER, STUDY, PASSPHRASE, cost=CHEAP)
+    with pytest.raises(SessionError, match="not of this reader's account"):
+        session.change_passphrase(other, PASSPHRASE, NEW)
+    with pytest.raises(SessionError, match="keeps the key"):
+        session.change_passphrase(reset_account(enrolled, PASSPHRASE, CHEAP), PASSPHRASE, NEW)
+    assert session.changed is None
 
 
 def test_a_session_is_rebuilt_from_its_events():
