@@ -161,12 +161,16 @@ class Background(QObject):
         with contextlib.suppress(RuntimeError):  # the window has gone
             self._posted.emit(call)
 
-    def shutdown(self) -> None:
-        """Cancel what can be cancelled and wait for the rest; no signal comes after this."""
-        self._closed = True
+    def cancel(self) -> None:
+        """All that can be cancelled."""
         for task in self._tasks:
             if not task.keep:
                 task.cancel()
+
+    def shutdown(self) -> None:
+        """Cancel what can be cancelled and wait for the rest; no signal comes after this."""
+        self._closed = True
+        self.cancel()
         self._thread.shutdown(wait=True)
         self._tasks.clear()
 

@@ -22,10 +22,12 @@ from study.protocol import Arms, Protocol, Scale
 
 STUDY = "&Study"
 PAUSE, REVEAL, RETURN, INTRO, CLOSE = "study_pause", "study_reveal", "study_return", "study_intro", "study_close"
+PASSPHRASE = "study_passphrase"
 OWN = (
     ActionSpec(PAUSE, "&Break", STUDY, "F9", "clock", tip="Cover the image; the time does not count"),
     ActionSpec(INTRO, "&What this study asks", STUDY, "", "info"),
     ActionSpec(RETURN, "&Save the file for the coordinator …", STUDY, "", "export"),
+    ActionSpec(PASSPHRASE, "Change the &passphrase …", STUDY, "", "lock"),
     ActionSpec(CLOSE, "&Close", STUDY, "Ctrl+W", "close"),
     ActionSpec(REVEAL, "Show the CN&N's answer", CASE, "F5"),
 )

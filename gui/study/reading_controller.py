@@ -6,87 +6,49 @@ on only when the record has it.
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from datetime import UTC, date, datetime
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from gui.annotations import AnnotationModel
 from gui.autosave import Autosave
-from gui.cases import DiagnosisState, Hip
+from gui.cases import Hip
 from gui.draft import Answer, Draft, HipDraft
+from gui.study.reading_account import ReaderAccount
 from gui.study.reading_aid import prediction_of
+from gui.study.reading_answer import compose, hip_of
 from gui.study.reading_images import CaseImages
-from gui.study.reading_place import Desk, return_to
+from gui.study.reading_place import Desk
+from gui.study.reading_recorder import Recorder
+from gui.study.reading_shown import ShownSlot
+from gui.study.reading_stages import ANSWERING, Phase, Stage
 from gui.viewing import ViewingClock
-from imaging.geometry import HipRegion
-from imaging.radiograph import Radiograph, Side, SpacingSource
-from inference.prediction import Prediction, SaliencyMap
-from study.accounts import AccountError
-from study.model import Annotation, CaseKey, Reader, Reading, ReadingMode
+from imaging.radiograph import Radiograph, Side
+from inference.prediction import Prediction
+from study.model import Annotation, Reader, Reading, ReadingMode
 from study.protocol import Arm
 from study.session import SessionError, SlotState, Step
-from study.study_events import KIND_OF, StudyPayload
+from study.study_events import StudyPayload
 
 if TYPE_CHECKING:
     from gui.jobs import Jobs
     from gui.study.background import Background
-
-log = logging.getLogger(__name__)
 
 PAUSE_AFTER_S = 180.0  # without a sign of life, a break begins by itself
 LIFE_CHECK_MS = 5_000
 KEEP_TIME_MS = 10_000  # how much viewing time a kill may cost
 
 
-class Stage(StrEnum):
-    """Which page is on screen."""
-
-    INTRO = "intro"
-    BETWEEN = "between"  # practice is over, or the next part begins
-    READING = "reading"
-    WAIT = "wait"  # washout
-    SIGN = "sign"
-    FINISHED = "finished"
-
-
-class Phase(StrEnum):
-    """What there is to do with the case on screen."""
-
-    OPENING = "opening"
-    FIRST = "first"  # an answer without the CNN
-    LOCKED = "locked"  # the first answer is locked; the CNN's may be asked for
-    AIDED = "aided"  # an answer with the CNN on screen
-    LOOKING = "looking"  # at a case that is done
-    CORRECTING = "correcting"
-
-
-ANSWERING = (Phase.FIRST, Phase.AIDED, Phase.CORRECTING)
-
-
-class StudyReadingController(QObject):
-    # As gui.reading.ReadingController has them: what ReadingPanes and MapBar follow.
-    radiograph_changed = Signal()
-    hips_changed = Signal()
-    hip_changed = Signal(int)
-    answer_replaced = Signal()
-    diagnosis_changed = Signal()
-    mode_changed = Signal()
-
+class StudyReadingController(ShownSlot):
     stage_changed = Signal()
     phase_changed = Signal()  # also: being recorded, or not any more
     progress_changed = Signal()
     pause_changed = Signal()
     failed = Signal(str, str)  # a sentence, details
-    returned = Signal(object)  # path of the file for the coordinator
-    _acknowledged = Signal(object, object)
 
     def __init__(
         self,
@@ -110,20 +72,21 @@ class StudyReadingController(QObject):
         self._phase = Phase.OPENING
         self._index = -1
         self._announced: set[int] = set()  # periods whose beginning was told
-        self._saving = False
-        self._pause_wanted = self._pause_was_automatic = False
-        self._radiograph: Radiograph | None = None
-        self._hip: Hip | None = None
-        self._prediction: Prediction | None = None
+        self._recorder = Recorder(self.session, desk.store, self)
+        self._recorder.busy_changed.connect(self.phase_changed)
+        self._recorder.failed.connect(self.failed)
+        self._recorder.refused.connect(self._save_time)
+        self._recorder.recorded.connect(self.progress_changed)
+        self.account = ReaderAccount(desk, self._recorder, background, clock, self)
+        self.account.failed.connect(self.failed)
+        self._pause_wanted = self._resume_wanted = self._pause_was_automatic = False
         self._loading = False
-        self._last_life = time.monotonic()
         self._autosave = Autosave(desk.store, self._snapshot, self)
         self._images = CaseImages(jobs, self.package.image, self)
         self._images.ready.connect(self._on_image)
         self._images.failed.connect(self._on_image_failed)
         self._images.waiting_changed.connect(self.phase_changed)
         marks.changed.connect(self._on_marks_changed)
-        self._acknowledged.connect(self._on_acknowledged, Qt.ConnectionType.QueuedConnection)
         self._life = QTimer(self, interval=LIFE_CHECK_MS)
         self._life.timeout.connect(self._check_life)
         self._life.start()
@@ -155,12 +118,12 @@ class StudyReadingController(QObject):
     @property
     def saving(self) -> bool:
         """Something was handed to the record, which has not returned yet."""
-        return self._saving
+        return self._recorder.busy
 
     @property
     def unsaved(self) -> bool:
         """Something that was entered is not on disk yet."""
-        return self._saving or self._autosave.dirty_since is not None or self._store.pending > 0
+        return self.saving or self._autosave.dirty_since is not None or self._store.pending > 0
 
     @property
     def waiting_for_image(self) -> bool:
@@ -196,54 +159,9 @@ class StudyReadingController(QObject):
     def may_correct(self) -> bool:
         """The answer on screen is locked, and the protocol lets it be corrected."""
         state = self.state
-        if state is None or not self.may_go_back or self._saving or self.session.signed is not None:
+        if state is None or not self.may_go_back or self.saving or self.session.signed is not None:
             return False
         return self._phase is Phase.LOOKING or (self._phase is Phase.LOCKED and not state.revealed_utc)
-
-    # as gui.reading.ReadingController, for ReadingPanes and MapBar
-
-    @property
-    def radiograph(self) -> Radiograph | None:
-        return self._radiograph
-
-    @property
-    def hips(self) -> Sequence[Hip]:
-        return [] if self._hip is None else [self._hip]
-
-    @property
-    def hip(self) -> Hip | None:
-        return self._hip
-
-    @property
-    def current(self) -> int:
-        return 0
-
-    @property
-    def answer(self) -> Answer:
-        return self._hip.answer if self._hip is not None else Answer()
-
-    @property
-    def prediction(self) -> Prediction | None:
-        """Of the CNN, as this study shows it, once it was revealed for the case on screen."""
-        return self._prediction
-
-    @property
-    def visible_maps(self) -> list[SaliencyMap]:
-        saliency = self._prediction.saliency if self._prediction is not None else None
-        return [] if saliency is None else [saliency]
-
-    @property
-    def shows_own_maps(self) -> bool:
-        return True
-
-    @property
-    def diagnosis_state(self) -> DiagnosisState:
-        return DiagnosisState.NO_CASE if self._prediction is None else DiagnosisState.SHOWN
-
-    @property
-    def spacing(self) -> tuple[tuple[float, float] | None, SpacingSource]:
-        radiograph = self._radiograph
-        return (radiograph.spacing_mm, radiograph.spacing_source) if radiograph else (None, SpacingSource.NONE)
 
     @property
     def box_is_known(self) -> bool:
@@ -255,14 +173,14 @@ class StudyReadingController(QObject):
 
     def begin(self) -> None:
         """From the first page: the package is begun, or a break ends; then the case that is due."""
-        if self._saving:
+        if self.saving:
             return
         if self.session.signed is None:
             if not self.has_begun:
-                self._record(lambda: self.session.start(self._app_version), self._after_start)
+                self._recorder.record(lambda: self.session.start(self._app_version), self._after_start)
                 return
             if self.session.paused_utc:
-                self._record(lambda: self.session.resume(self._clock()), self.go_on)
+                self._recorder.record(lambda: self.session.resume(self._clock()), self.go_on)
                 return
         self.go_on()
 
@@ -301,7 +219,7 @@ class StudyReadingController(QObject):
 
     def look_at(self, index: int) -> None:
         """Another case: one that is done, or the one that is due. Only where the protocol allows going back."""
-        if self._stage is not Stage.READING or self._saving or self.paused or index == self._index:
+        if self._stage is not Stage.READING or self.saving or self.paused or index == self._index:
             return
         slots = self.session.slots
         current = self.session.current
@@ -314,7 +232,7 @@ class StudyReadingController(QObject):
 
     def review(self) -> None:
         """From the page of the signature back to the last case, where going back is allowed."""
-        if self.may_go_back and self._stage is Stage.SIGN and not self._saving:
+        if self.may_go_back and self._stage is Stage.SIGN and not self.saving:
             self._set_stage(Stage.READING)
             self._open(len(self.session.slots) - 1)
 
@@ -357,7 +275,7 @@ class StudyReadingController(QObject):
             return
         if state.slot.arm is Arm.AIDED and not state.done and not state.revealed_utc:
             # In this part the CNN is there from the start, and the record knows it before anything is on screen.
-            self._record(lambda: self.session.reveal(self._clock()), lambda: self._fetch_aid(radiograph))
+            self._recorder.record(lambda: self.session.reveal(self._clock()), lambda: self._fetch_aid(radiograph))
         elif state.revealed_utc:
             self._fetch_aid(radiograph)
         else:
@@ -394,7 +312,7 @@ class StudyReadingController(QObject):
             self._radiograph = radiograph
         self._prediction = prediction
         self._phase = self._phase_of(state)
-        self._hip = self._make_hip(state, radiograph)
+        self._hip = hip_of(state, self.session.case(state.slot), radiograph)
         self._restore(self._hip)
         if is_new:
             self.radiograph_changed.emit()
@@ -412,19 +330,6 @@ class StudyReadingController(QObject):
         if state.done:
             return Phase.LOOKING
         return {Step.ANSWER: Phase.FIRST, Step.REVEAL: Phase.LOCKED, Step.ANSWER_AIDED: Phase.AIDED}[state.step]
-
-    def _make_hip(self, state: SlotState, radiograph: Radiograph) -> Hip:
-        case = self.session.case(state.slot)
-        rows, cols = radiograph.shape
-        hip = Hip(HipRegion(*(case.box or (0.0, 0.0, float(cols), float(rows))), side=Side(case.side)))
-        hip.reading, hip.final = state.unaided, state.aided
-        hip.cnn_seen = bool(state.revealed_utc)
-        shown = state.aided or state.unaided
-        if shown is not None:
-            hip.answer = Answer.of(shown)
-            utc = state.aided_utc or state.unaided_utc
-            hip.recorded_at = datetime.fromisoformat(utc).astimezone()
-        return hip
 
     def _restore(self, hip: Hip) -> None:
         """The draft of this answer where there is one; else the marks of the answer before it."""
@@ -480,7 +385,7 @@ class StudyReadingController(QObject):
     def submit(self, reason: str = "") -> None:
         """Lock the answer on screen. What is wrong with it comes as `failed`; `reason` is for a correction."""
         hip, state = self._hip, self.state
-        if hip is None or state is None or self._saving or self.paused or self._phase not in ANSWERING:
+        if hip is None or state is None or self.saving or self.paused or self._phase not in ANSWERING:
             return
         index, key = state.slot.index, self._draft_key()
         reading = self._compose(hip, state)
@@ -490,7 +395,24 @@ class StudyReadingController(QObject):
                 return self.session.correct(index, reading, reason.strip(), self._clock())
             return self.session.answer(reading, self._clock())
 
-        self._record(payload, lambda: self._after_answer(index, key))
+        self._recorder.record(payload, lambda: self._after_answer(index, key))
+
+    def _compose(self, hip: Hip, state: SlotState) -> Reading:
+        locked = state.aided or state.unaided if self._phase is Phase.CORRECTING else None
+        seen = self._prediction if locked is None or locked.mode is not ReadingMode.ANSWER_FIRST else None
+        account = self.package.manifest.account
+        return compose(
+            hip,
+            state,
+            self.session.case(state.slot),
+            Reader(self.package.reader_id, experience=account.experience),
+            locked.mode if locked is not None else self.session.mode(),
+            locked=locked,
+            seen=seen,
+            marks=self._marks.to_list(),
+            spacing=self.spacing,
+            app_version=self._app_version,
+        )
 
     def _after_answer(self, index: int, key: str) -> None:
         self._autosave.discard(key)
@@ -510,12 +432,12 @@ class StudyReadingController(QObject):
     def reveal(self) -> None:
         """Show the CNN's answer, once the reader's own is locked."""
         state, radiograph = self.state, self._radiograph
-        if state is None or radiograph is None or self._saving or self.paused or self._phase is not Phase.LOCKED:
+        if state is None or radiograph is None or self.saving or self.paused or self._phase is not Phase.LOCKED:
             return
         if state.revealed_utc:  # recorded, but the answer could not be opened
             self._fetch_aid(radiograph)
         else:
-            self._record(lambda: self.session.reveal(self._clock()), lambda: self._fetch_aid(radiograph))
+            self._recorder.record(lambda: self.session.reveal(self._clock()), lambda: self._fetch_aid(radiograph))
 
     def begin_correction(self) -> None:
         if self.may_correct and self._hip is not None:
@@ -530,60 +452,34 @@ class StudyReadingController(QObject):
 
     def drop_correction(self) -> None:
         """The locked answer stays as it is."""
-        if self._phase is Phase.CORRECTING and not self._saving and self._radiograph is not None:
+        if self._phase is Phase.CORRECTING and not self.saving and self._radiograph is not None:
             self._autosave.discard(self._draft_key())
             self._hip_is_over()
             self._present(self._radiograph, self._prediction)
 
-    def _compose(self, hip: Hip, state: SlotState) -> Reading:
-        answer, case = hip.answer, self.session.case(state.slot)
-        locked = state.aided or state.unaided if self._phase is Phase.CORRECTING else None
-        seen = self._prediction if locked is None or locked.mode is not ReadingMode.ANSWER_FIRST else None
-        mode = locked.mode if locked is not None else self.session.mode()
-        spacing_mm, spacing_source = self.spacing
-        return Reading(
-            id=locked.id if locked is not None else uuid.uuid4().hex,
-            case=CaseKey(case.image_sha256, 0, hip.region.box, case.side),
-            reader=Reader(self.package.reader_id, experience=self.package.manifest.account.experience),
-            mode=mode,
-            call=answer.call,
-            score=answer.score,
-            stem_call=answer.stem_call,
-            cup_call=answer.cup_call,
-            findings=answer.findings,
-            annotations=tuple(self._marks.to_list()),
-            comment=answer.comment,
-            not_assessable_reason=answer.not_assessable_reason,
-            # How the case was looked at before the answer is not changed by correcting it.
-            viewing=locked.viewing if locked is not None else hip.viewing.record(),
-            revises=state.unaided.id if mode is ReadingMode.REVISED and state.unaided is not None else "",
-            app_version=self._app_version,
-            model_id=seen.model_id if seen is not None else "",
-            model_sha256=seen.model_sha256 if seen is not None else "",
-            cnn_score=seen.score if seen is not None else None,
-            spacing_mm=spacing_mm,
-            spacing_source=spacing_source.value,
-        )
-
     # -- breaks -----------------------------------------------------------------------------------
 
     def pause(self, *, automatic: bool = False) -> None:
-        if self._stage is not Stage.READING or self._saving or self.paused or self.session.current is None:
+        if self._stage is not Stage.READING or self.saving or self.paused or self.session.current is None:
             return
         self._pause_wanted, self._pause_was_automatic = True, automatic
         self._save_time()
         if self._hip is not None:
             self._hip.viewing.pause()
         self.pause_changed.emit()
-        self._record(lambda: self.session.pause(self._clock()), self._after_pause, self._after_pause)
+        self._recorder.record(lambda: self.session.pause(self._clock()), self._after_pause, self._after_pause)
 
     def _after_pause(self) -> None:
         self._pause_wanted = False
         self.pause_changed.emit()
+        if self._resume_wanted:
+            self.resume()
 
     def resume(self) -> None:
-        if self.session.paused_utc and not self._saving:
-            self._record(lambda: self.session.resume(self._clock()), self._after_resume)
+        """Asked for while the break is still being recorded, it follows."""
+        self._resume_wanted = self._pause_wanted
+        if self.session.paused_utc and not self.saving:
+            self._recorder.record(lambda: self.session.resume(self._clock()), self._after_resume)
 
     def _after_resume(self) -> None:
         self.note_life()
@@ -598,12 +494,6 @@ class StudyReadingController(QObject):
 
     # -- how the case is looked at ----------------------------------------------------------------
 
-    def note_life(self) -> None:
-        """The reader moves about."""
-        self._last_life = time.monotonic()
-        if self._hip is not None:
-            self._hip.viewing.touch()
-
     def note_away(self, away: bool) -> None:
         """The program has gone to the background, or come back."""
         if self._hip is not None and not self.paused:
@@ -615,61 +505,12 @@ class StudyReadingController(QObject):
     def note_away_state(self, state: Qt.ApplicationState) -> None:
         self.note_away(state is not Qt.ApplicationState.ApplicationActive)
 
-    def note_overlay(self, visible: bool) -> None:
-        if self._hip is not None:
-            self._hip.viewing.set_overlay_visible(visible and self._prediction is not None)
-
-    def note_zoom(self, zoom: float) -> None:
-        self.note_life()
-        if self._hip is not None:
-            self._hip.viewing.set_zoom(zoom)
-
-    def note_window(self, center: float, width: float) -> None:
-        self.note_life()
-        if self._hip is not None:
-            self._hip.viewing.set_window(center, width)
-
-    def note_display(self, scale: float, size_px: tuple[int, int]) -> None:
-        if self._hip is not None:
-            self._hip.viewing.set_display(scale, size_px)
-
     # -- the end ----------------------------------------------------------------------------------
 
     def sign(self, passphrase: str, then: Callable[[str], object]) -> None:
         """Sign for everything that was read. `then` gets "" or a sentence that says why not."""
-        if self._saving or self._stage is not Stage.SIGN:
-            return
-        self._saving = True
-        self.phase_changed.emit()
-        account, now = self.package.manifest.account, self._clock()
-
-        def work(_steps: object) -> StudyPayload:
-            return self.session.sign(account, passphrase, self._store.head(), now)
-
-        def signed(payload: StudyPayload) -> None:
-            self._saving = False
-
-            def finish() -> None:
-                then("")
-                self.go_on()
-
-            self._record(lambda: payload, finish)
-
-        def failed(sentence: str, details: str) -> None:
-            self._saving = False
-            self.phase_changed.emit()
-            then(sentence)
-
-        self._background.run("Signing", work, signed, failed)
-
-    def write_return(self, path: Path) -> None:
-        """Write the file for the coordinator; `returned` or `failed` follows."""
-        self._background.run(
-            "Writing the file for the coordinator",
-            lambda _steps: return_to(path, self.package, self._store),
-            lambda _returned: self.returned.emit(path),
-            self.failed.emit,
-        )
+        if self._stage is Stage.SIGN:
+            self.account.sign(passphrase, then, self.go_on)
 
     def close(self) -> None:
         """The window closes: the draft goes to the record, and a break begins. The caller closes the record."""
@@ -679,56 +520,9 @@ class StudyReadingController(QObject):
         self._autosave.flush()
         self._images.close()
         if self._stage is Stage.READING and self.session.current is not None and not self.paused:
-            try:
-                payload = self.session.pause(self._clock())
-            except SessionError:
-                return
-            self._store.append(KIND_OF[type(payload)], self.session.reader_id, payload)
-
-    # -- the record -------------------------------------------------------------------------------
-
-    def _record(
-        self,
-        payload: Callable[[], StudyPayload],
-        then: Callable[[], object],
-        failed: Callable[[], object] | None = None,
-    ) -> None:
-        """Ask the session, hand what it allows to the record, and go on with `then` once the disk has it."""
-        try:
-            allowed = payload()
-        except (SessionError, AccountError) as error:
-            if failed is not None:
-                failed()
-            self.failed.emit(str(error), "")
-            return
-        self._saving = True
-        self.phase_changed.emit()
-        future = self._store.append(KIND_OF[type(allowed)], self.session.reader_id, allowed)
-        future.add_done_callback(lambda done: self._acknowledged.emit(done, (then, failed)))
-
-    def _on_acknowledged(
-        self, future: Future[Any], ways: tuple[Callable[[], object], Callable[[], object] | None]
-    ) -> None:
-        then, failed = ways
-        self._saving = False
-        error = future.exception()
-        refused = len(self.session.violations)
-        if error is None:
-            self.session.apply(future.result())
-        if error is not None or len(self.session.violations) > refused:
-            if failed is not None:
-                failed()
-            if error is not None:
-                log.error("An entry of a study could not be recorded: %s", type(error).__name__)
-                self.failed.emit(f"This could not be recorded, and is kept as a draft. {error}", "")
-            else:
-                self.failed.emit(self.session.violations[-1].sentence, "")
-            self._save_time()
-            self.phase_changed.emit()
-            return
-        then()
-        self.phase_changed.emit()
-        self.progress_changed.emit()
+            with contextlib.suppress(SessionError):
+                self._recorder.append(self.session.pause(self._clock()))
+        self._recorder.close()
 
     # -- drafts -----------------------------------------------------------------------------------
 
@@ -743,7 +537,7 @@ class StudyReadingController(QObject):
 
     def _snapshot(self) -> tuple[str, bytes] | None:
         hip = self._hip
-        if hip is None or self._phase not in ANSWERING or self._saving:
+        if hip is None or self._phase not in ANSWERING or self._recorder.busy:
             return None
         kept = HipDraft(hip.region.box, hip.region.side.value, False, hip.answer, hip.cnn_seen, hip.viewing.record())
         draft = Draft((kept,), tuple(self._marks.to_list()))
@@ -751,7 +545,7 @@ class StudyReadingController(QObject):
 
     def _save_time(self) -> None:
         """Time that was spent without entering anything counts too, after a kill as well."""
-        if self._hip is not None and self._phase in ANSWERING and not self._saving and not self.paused:
+        if self._hip is not None and self._phase in ANSWERING and not self.saving and not self.paused:
             self._autosave.touch()
 
     def _on_marks_changed(self) -> None:

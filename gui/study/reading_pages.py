@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -23,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui import icons, theme
+from gui.study.reading_passphrase import PassphraseBox
 from gui.study.reading_words import Line, duration_words, washout_words
 from study.accounts import Meaning
 
@@ -148,70 +148,13 @@ class OpeningPage(Page):
         self.retry.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
-class PassphraseBox(QWidget):
-    """A passphrase, and what is wrong with it. While it is checked nothing can be typed."""
-
-    entered = Signal(str)
-
-    def __init__(self, caption: str, button: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._text = button
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        label = QLabel(caption)
-        label.setProperty("role", "section")
-        self.line = QLineEdit()
-        self.line.setEchoMode(QLineEdit.EchoMode.Password)
-        self.line.setAccessibleName(caption.replace("&", ""))
-        self.line.setMaxLength(1000)
-        label.setBuddy(self.line)
-        self.button = QPushButton(button)
-        self.button.setProperty("role", "main")
-        self.problem = QLabel(wordWrap=True)
-        self.problem.setProperty("role", "warning")
-        self.problem.setAccessibleName("What is wrong")
-        row = QHBoxLayout()
-        row.addWidget(self.line, 1)
-        row.addWidget(self.button)
-        column.addWidget(label)
-        column.addLayout(row)
-        column.addWidget(self.problem)
-        self.line.returnPressed.connect(self._enter)
-        self.button.clicked.connect(self._enter)
-        self.setFocusProxy(self.line)
-
-    def show_busy(self, busy: bool, words: str = "Checking …") -> None:
-        self.line.setEnabled(not busy)
-        self.button.setEnabled(not busy)
-        self.button.setText(words if busy else self._text)
-
-    def show_problem(self, sentence: str) -> None:
-        self.show_busy(False)
-        self.problem.setText(sentence)
-        self.line.selectAll()
-        self.line.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def clear(self) -> None:
-        self.line.clear()
-        self.problem.clear()
-        self.show_busy(False)
-
-    def _enter(self) -> None:
-        if self.line.text():
-            self.problem.clear()
-            self.show_busy(True)
-            self.entered.emit(self.line.text())
-        else:
-            self.show_problem("Enter your passphrase.")
-
-
 class SignInPage(Page):
     def __init__(self, title: str, reader_id: str, folder: Path) -> None:
         super().__init__("lock", title)
         self.say(f"This package is for reader {reader_id}.")
         self.box = PassphraseBox("Your &passphrase", "Sign in")
         self.column.addWidget(self.box)
-        self.say("The coordinator of the study gave it to you, and can give you a new one.", "small")
+        self.say("The first one came from the coordinator of the study, who can help if you have lost yours.", "small")
         self.column.addSpacing(self.fontMetrics().height())
         self.say(f"Your answers are kept on this computer only, in {folder}. Nothing is sent anywhere.", "small")
         self.first = self.box.line
@@ -221,6 +164,7 @@ class IntroPage(Page):
     """What the study asks. Where some aids are wrong on purpose, the reader agrees to that before they begin."""
 
     begin_asked = Signal()
+    passphrase_asked = Signal()
 
     def __init__(self, title: str, question: str, lines: Sequence[Line], sham: str, notes: Sequence[str]) -> None:
         super().__init__("reader", title)
@@ -243,10 +187,15 @@ class IntroPage(Page):
             self.column.addWidget(self._consent_card(sham))
         for note in notes:
             self.say(note, "small")
+        self.first_passphrase = self.say(
+            "The coordinator gave you your passphrase, and so knows it. Change it to one that only you know.", "small"
+        )
         self.progress = self.say("", "section")
         self.button = QPushButton("Begin")
         self.button.clicked.connect(self._begin)
-        self.buttons(self.button)
+        self.change = QPushButton("Change the &passphrase …")
+        self.change.clicked.connect(self.passphrase_asked)
+        self.buttons(self.button, self.change)
         self.problem = self.say("", "warning")
         self.first = self.consent or self.button
 
@@ -258,6 +207,11 @@ class IntroPage(Page):
             self.consent.setChecked(True)
             self.consent.setEnabled(False)
             self.first = self.button
+
+    def show_passphrase(self, *, own: bool) -> None:
+        """own: the reader has changed the first one."""
+        self.first_passphrase.setVisible(not own)
+        self.change.setVisible(not own)
 
     def _consent_card(self, sham: str) -> QWidget:
         card = QFrame()
@@ -312,6 +266,34 @@ class WaitPage(Page):
             f"The second part opens on {washout_words(opens_on, today)}. The study puts {washout_days} days between the "
             "parts, so that you read the second without remembering the first."
         )
+
+
+class ClosingPage(Page):
+    """The record is being closed. Where its backup could not be written, the window stays to say so."""
+
+    close_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("save", "Closing …")
+        self.words = self.say(
+            "Your answers are saved. A backup of them is being written beside the record; this window then closes by itself."
+        )
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 0)
+        self.progress.setAccessibleName("The record is being closed")
+        self.column.addWidget(self.progress)
+        self.button = QPushButton("&Close")
+        self.button.clicked.connect(self.close_asked)
+        self.buttons(self.button)
+        self.button.hide()
+
+    def show_warnings(self, sentences: Sequence[str]) -> None:
+        self.title.setText("Your answers are saved")
+        self.words.setText(" ".join(sentences))
+        self.progress.hide()
+        self.button.show()
+        self.first = self.button
+        self.take_focus()
 
 
 class EndPage(Page):

@@ -10,9 +10,10 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from study.accounts import check_passphrase
+from study.accounts import Account, AccountError, check_passphrase
 from study.aids import Aid
 from study.package import ReaderPackage
 from study.returned import SUFFIX, Returned, write_return
@@ -46,6 +47,7 @@ class Desk:
     package: ReaderPackage
     session: Session
     store: StudyStore
+    account: Account  # under the passphrase that holds now
     begun_with: frozenset[str]  # manifests of the packages that were begun on this machine
     notices: tuple[str, ...]  # sentences: what the record says about its own state
 
@@ -61,11 +63,14 @@ def make_store(data_folder: Path, package: ReaderPackage, app_version: str) -> S
 
 
 def sign_in(package: ReaderPackage, passphrase: str, store: StudyStore) -> Desk:
-    """Check the passphrase, then go through the record to where the reader stopped. Waits for argon2 and the disk.
+    """Go through the record to where the reader stopped, and check the passphrase. Waits for argon2 and the disk.
 
     Raises AccountError, StoreError.
     """
-    check_passphrase(package.manifest.account, passphrase)
+    account = package.manifest.account
+    known = store.path is not None and store.path.exists()
+    if not known:  # a stranger's guess leaves no record behind
+        check_passphrase(account, passphrase)
     shelf = AidShelf(package.open_aid)
     session = Session(package.protocol, package.plan, package.reader_id, package.manifest_sha256, shelf)
     device = store.device()
@@ -77,12 +82,31 @@ def sign_in(package: ReaderPackage, passphrase: str, store: StudyStore) -> Desk:
         manifest = getattr(payload, "manifest_sha256", "")
         if manifest:
             begun.add(manifest)
+    if known:
+        account = _check_own(account, session, passphrase)
     notices = [problem.sentence for problem in history.problems] + [
         violation.sentence for violation in session.violations
     ]
     if notices:
         notices.insert(0, "The record of your answers is not as it was written; tell the coordinator before you go on.")
-    return Desk(package, session, store, frozenset(begun), (*notices, *store.warnings))
+    return Desk(package, session, store, account, frozenset(begun), (*notices, *store.warnings))
+
+
+def _check_own(handed: Account, session: Session, passphrase: str) -> Account:
+    """The account under the passphrase that the reader chose here, unless the coordinator has given them a new key since.
+
+    Raises AccountError.
+    """
+    changed = session.changed
+    if changed is None or changed.account.public_key != handed.public_key:
+        check_passphrase(handed, passphrase)
+        return handed
+    try:
+        check_passphrase(changed.account, passphrase)
+    except AccountError as error:
+        day = datetime.fromisoformat(session.changed_utc).astimezone()
+        raise AccountError(f"{error} You changed it on this computer on {day.day} {day:%B %Y}.") from None
+    return changed.account
 
 
 def return_file_name(package: ReaderPackage) -> str:

@@ -23,9 +23,10 @@ from gui import icons, theme
 from gui.annotations import AnnotationModel
 from gui.overlay import OverlayState
 from gui.study.reading_cnn import CnnCard, RevealCard
-from gui.study.reading_controller import ANSWERING, Phase, StudyReadingController
+from gui.study.reading_controller import StudyReadingController
 from gui.study.reading_form import StudyForm
 from gui.study.reading_pages import Page
+from gui.study.reading_stages import ANSWERING, Phase
 from gui.study.reading_words import duration_words, hip_words, slot_name, step_words, training_words
 from gui.study.worklist import Worklist, seconds_left
 from gui.tools import MARK_TOOLS, Tool

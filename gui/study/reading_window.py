@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QUndoStack
 from PySide6.QtWidgets import (
     QApplication,
@@ -26,10 +26,21 @@ from gui.picture_handlers import picture_handlers
 from gui.preferences import Preferences
 from gui.study.background import Background, Steps, Task
 from gui.study.reading_actions import StudyActions, cnn_specs, form_keys, study_tools
-from gui.study.reading_controller import ANSWERING, Phase, Stage, StudyReadingController
-from gui.study.reading_pages import BetweenPage, EndPage, IntroPage, OpeningPage, Page, SignInPage, WaitPage
+from gui.study.reading_controller import StudyReadingController
+from gui.study.reading_pages import (
+    BetweenPage,
+    ClosingPage,
+    EndPage,
+    IntroPage,
+    OpeningPage,
+    Page,
+    SignInPage,
+    WaitPage,
+)
+from gui.study.reading_passphrase import ChangePassphrase
 from gui.study.reading_place import Desk, make_store, reader_folder, return_file_name, sign_in
 from gui.study.reading_room import ReadingRoom
+from gui.study.reading_stages import ANSWERING, Phase, Stage
 from gui.study.reading_words import (
     arm_words,
     sham_note,
@@ -76,7 +87,8 @@ class StudyReadingWindow(QMainWindow):
         self.sign_in_page: SignInPage | None = None
         self.intro_page: IntroPage | None = None
         self.end_page: EndPage | None = None
-        self.between_page, self.wait_page = BetweenPage(), WaitPage()
+        self.between_page, self.wait_page, self.closing_page = BetweenPage(), WaitPage(), ClosingPage()
+        self.closing_page.close_asked.connect(self.close)
         self.setWindowTitle(TITLE)
         self.setMinimumSize(900, 560)
         screen = QGuiApplication.primaryScreen().availableGeometry()
@@ -187,7 +199,7 @@ class StudyReadingWindow(QMainWindow):
         controller.pause_changed.connect(self._refresh_actions)
         controller.radiograph_changed.connect(self.notice.clear)
         controller.failed.connect(self.notice.show_problem)
-        controller.returned.connect(self._on_returned)
+        controller.account.returned.connect(self._on_returned)
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.applicationStateChanged.connect(controller.note_away_state)
@@ -209,6 +221,7 @@ class StudyReadingWindow(QMainWindow):
             [f"Your answers are kept in {folder}.", *([note] if note else [])],
         )
         self.intro_page.begin_asked.connect(controller.begin)
+        self.intro_page.passphrase_asked.connect(self.change_passphrase)
         self.between_page.go_on_asked.connect(controller.begin_part)
         self.wait_page.look_asked.connect(controller.go_on)
         self.end_page = EndPage(going_back=controller.may_go_back)
@@ -253,6 +266,7 @@ class StudyReadingWindow(QMainWindow):
         else:
             words = f"Welcome back: {done} of {total} cases are done." if done < total else "Every case is done."
             page.show_progress(words, "Go on", agreed=True)
+        page.show_passphrase(own=controller.account.has_own_passphrase or controller.session.signed is not None)
         return page
 
     def _between(self) -> Page:
@@ -327,6 +341,7 @@ class StudyReadingWindow(QMainWindow):
         actions.set_enabled(("correct",), reading and controller.may_correct)
         actions.set_enabled(("study_pause",), controller.stage is Stage.READING)
         actions.set_enabled(("study_return",), controller.session.started)
+        actions.set_enabled(("study_passphrase",), controller.account.may_change_passphrase)
         actions.set_enabled(("study_intro",), controller.stage is not Stage.INTRO and not controller.saving)
         room.refresh()
         self._refresh_saved()
@@ -364,6 +379,7 @@ class StudyReadingWindow(QMainWindow):
             "study_reveal": controller.reveal,
             "study_intro": controller.show_intro,
             "study_return": self.ask_return,
+            "study_passphrase": self.change_passphrase,
             "study_close": self.close,
             "auto_window": self._auto_window,
             "show_cases": room.worklist.setVisible,
@@ -397,6 +413,30 @@ class StudyReadingWindow(QMainWindow):
         sheet = ShortcutSheet(specs, self._preferences.shortcuts, self, form_keys(protocol))
         sheet.show()
 
+    def change_passphrase(self) -> None:
+        """The time until it is changed is not reading time."""
+        controller = self.controller
+        if controller is None or not controller.account.may_change_passphrase:
+            return
+        controller.note_away(True)
+        dialog = ChangePassphrase(self, controller.account.change_passphrase)
+        dialog.accepted.connect(self._on_passphrase)
+        dialog.finished.connect(self._on_passphrase_dialog)
+        dialog.open()
+
+    def _on_passphrase_dialog(self) -> None:
+        assert self.controller is not None
+        self.controller.note_away(False)
+        self.activateWindow()
+        page = self.stack.currentWidget()
+        if isinstance(page, Page | ReadingRoom):
+            page.take_focus()
+
+    def _on_passphrase(self) -> None:
+        self.notice.show_note("Your passphrase is changed. Sign in and sign with the new one from now on.")
+        if self.intro_page is not None:
+            self.intro_page.show_passphrase(own=True)
+
     def ask_return(self) -> None:
         """Where the file for the coordinator is to be written; finished or not, it holds all answers so far."""
         package, controller = self._package, self.controller
@@ -406,7 +446,7 @@ class StudyReadingWindow(QMainWindow):
                 "Save the file for the coordinator",
                 return_file_name(package),
                 f"Answers of a reader (*{SUFFIX})",
-                controller.write_return,
+                controller.account.write_return,
             )
 
     def _on_returned(self, path: Path) -> None:
@@ -419,16 +459,35 @@ class StudyReadingWindow(QMainWindow):
             self.notice.show_note(f"Saved as {path}. It holds your answers so far; the study is not finished.")
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """What was entered is handed over first; the record is closed, with its backup, when the window is gone."""
+        """What was entered is handed over first; then the record is closed, with its backup, before the window goes."""
         if not self._closed:
             self._closed = True
-            self._saved_timer.stop()
-            if self.controller is not None:
-                self.controller.close()
-            self.hide()
-            self._background.shutdown()
-            if self._store is not None:
-                self._store.close()
-                for sentence in self._store.warnings:
-                    log.warning("The record of a study: %s", sentence)
+            warnings = self._put_away()
+            if warnings:
+                self.closing_page.show_warnings(warnings)
+                event.ignore()
+                return
         super().closeEvent(event)
+
+    def _put_away(self) -> list[str]:
+        """Close the record in the background, in sight. Returns what the reader must hear of it, as sentences."""
+        self._saved_timer.stop()
+        self.notice.clear()
+        store, background = self._store, self._background
+        if self.controller is not None:
+            self.controller.close()
+        if store is None:
+            background.shutdown()
+            return []
+        self.menuBar().hide()
+        self._show(self.closing_page)
+        known = list(store.warnings)
+        background.cancel()
+        done = QEventLoop()
+        background.run("Closing the record", lambda _steps: store.close(), keep=True).ended.connect(done.quit)
+        done.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        background.shutdown()
+        new = [sentence for sentence in store.warnings if sentence not in known]
+        for sentence in new:
+            log.warning("The record of a study: %s", sentence)
+        return new

@@ -15,7 +15,7 @@ from gui import theme
 from gui.jobs import Jobs
 from gui.preferences import Preferences
 from gui.program import make_application
-from gui.study.reading_controller import Phase, Stage
+from gui.study.reading_stages import Phase, Stage
 from gui.study.reading_window import StudyReadingWindow
 from imaging.worker import decode_worker
 from study.protocol import Protocol
@@ -35,9 +35,13 @@ class Study:
         value: Protocol = protocol(planned_cases=count, **changes)
         self.coordinator, self.machine, self.draft, read = registered(folder, value, count, practice)
         self.coordinator.enrol("R1", PASSPHRASE, "consultant")
-        images = self.coordinator.prepare(read, folder / "prepared")
+        self._images = self.coordinator.prepare(read, folder / "prepared")
         self.package = folder / "R1.lucency-reader"
-        self.coordinator.hand_out("R1", self.package, images, PASSPHRASE, burned_in_checked=True)
+        self.hand_out()
+
+    def hand_out(self) -> None:
+        """A package for R1, in the place of the one before."""
+        self.coordinator.hand_out("R1", self.package, self._images, PASSPHRASE, burned_in_checked=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from gui.study.reading_controller import Stage
+from gui.study.reading_stages import Stage
 from study.session import AIDED, UNAIDED
 from tests.e2e.study_reader import KEY, ReaderAtWindow, Study, jobs_of_a_test
 from tests.unit.study.study_maker import PASSPHRASE

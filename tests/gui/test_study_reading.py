@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
 from gui.study import reading_controller
 from gui.study.reading_actions import REVEAL, WITH_CNN
 from gui.study.reading_cnn import CnnCard, RevealCard
-from gui.study.reading_controller import Phase, Stage
 from gui.study.reading_form import FivePoints
+from gui.study.reading_passphrase import ChangePassphrase
+from gui.study.reading_stages import Phase, Stage
 from gui.study.worklist import seconds_left
 from gui.tools import Tool
 from gui.views.map_bar import MapBar
@@ -24,9 +26,11 @@ from imaging.radiograph import Side
 from study.model import Call, ReadingMode
 from study.protocol import Arm, Arms, Scale, TrainingData
 from study.session import Step
+from study.store import StudyStore
 from tests.e2e.study_reader import CONTROL, KEY, ReaderAtWindow, Study, jobs_of_a_test
 from tests.e2e.window_program import wait_until
 from tests.unit.study import study_maker
+from tests.unit.study.study_maker import PASSPHRASE
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -189,6 +193,131 @@ def test_a_wrong_passphrase_is_a_sentence_and_opens_nothing(qapp, opened, tmp_pa
     assert QApplication.focusWidget() is box.line
     reader.sign_in()
     assert reader.controller.stage is Stage.INTRO
+
+
+OWN = "my very own words"
+
+
+def change_passphrase(reader, old: str, new: str) -> ChangePassphrase:
+    """Through the dialog, by keyboard."""
+    reader.window.actions_["study_passphrase"].trigger()
+    (dialog,) = reader.window.findChildren(ChangePassphrase)
+    wait_until(lambda: dialog.old.hasFocus(), what="the dialog")
+    reader.type(old)
+    reader.press(KEY.Key_Tab)
+    assert QApplication.focusWidget() is dialog.new.first
+    reader.type(new)
+    reader.press(KEY.Key_Tab)
+    reader.type(new)
+    reader.press(KEY.Key_Return)
+    return dialog
+
+
+def test_the_first_passphrase_is_changed_and_holds_from_then_on(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", 2, 0)
+    reader = opened(study)
+    reader.sign_in()
+    page = reader.window.intro_page
+    assert page.change.isVisible(), "the coordinator knows the first one"
+    dialog = change_passphrase(reader, "not the first one", OWN)
+    wait_until(lambda: dialog.why_not.text() == "This is not the passphrase of R1.")
+    assert dialog.isVisible()
+    dialog.reject()
+    QApplication.sendPostedEvents(None, 52)
+    change_passphrase(reader, PASSPHRASE, OWN)
+    wait_until(lambda: reader.controller.account.has_own_passphrase and reader.window.isActiveWindow())
+    assert not page.change.isVisible()
+    assert page.button.hasFocus()
+    reader.begin()
+    reader.read_case(70)
+    reader.close()
+
+    again = opened(study)
+    wait_until(lambda: again.window.sign_in_page is not None)
+    again.type(PASSPHRASE)
+    again.press(KEY.Key_Return)
+    box = again.window.sign_in_page.box
+    wait_until(lambda: bool(box.problem.text()))
+    assert "This is not the passphrase of R1. You changed it on this computer on" in box.problem.text()
+    assert again.controller is None
+    again.sign_in(OWN)
+    assert not again.window.intro_page.change.isVisible()
+    again.begin()
+    again.read_case(20)
+    again.sign(OWN)
+    again.settle()
+    assert again.controller.stage is Stage.FINISHED
+    assert not again.window.actions_["study_passphrase"].isEnabled()
+    back = tmp_path / "R1.lucency-return"
+    again.save_return(back)
+    study.coordinator.take_in(back)
+    assert study.coordinator.check() == []
+    assert study.coordinator.sessions()["R1"].signed is not None
+
+
+def test_a_new_key_from_the_coordinator_opens_what_a_forgotten_passphrase_closed(qapp, opened, tmp_path):
+    study = Study(tmp_path / "study", 2, 0)
+    reader = begun(opened, study)
+    change_passphrase(reader, PASSPHRASE, OWN)
+    wait_until(lambda: reader.controller.account.has_own_passphrase and reader.window.isActiveWindow())
+    reader.read_case(70)
+    reader.close()
+    study.coordinator.reset("R1", "given anew to R1", PASSPHRASE, "forgotten")
+    study.hand_out()
+    again = opened(study)
+    again.sign_in("given anew to R1")
+    assert "1 of 2" in again.window.intro_page.progress.text() or not again.controller.has_begun
+    assert again.session.progress().done == 1
+    assert not again.controller.account.has_own_passphrase
+    again.begin()
+    again.read_case(20)
+    again.sign("given anew to R1")
+    again.settle()
+    assert again.controller.stage is Stage.FINISHED
+    back = tmp_path / "R1.lucency-return"
+    again.save_return(back)
+    study.coordinator.take_in(back)
+    assert study.coordinator.check() == []
+
+
+def test_closing_waits_for_the_backup_in_sight(qapp, opened, tmp_path, monkeypatch):
+    reader = begun(opened, Study(tmp_path / "study", 2, 0))
+    store, close, seen = reader.window._store, StudyStore.close, []
+
+    def slow(held):
+        assert threading.current_thread() is not threading.main_thread()
+        wait.wait(20)
+        close(held)
+        held.warnings.append("The record was saved, but no backup of it could be written.")
+
+    def look():
+        page = reader.window.closing_page
+        seen.append((page.isVisible(), page.words.text()))
+        wait.set()
+
+    wait = threading.Event()
+    monkeypatch.setattr(StudyStore, "close", slow)
+    QTimer.singleShot(200, look)
+    assert not reader.window.close(), "it stays to say that there is no backup"
+    ((visible, words),) = seen
+    assert visible
+    assert "A backup of them is being written" in words
+    page = reader.window.closing_page
+    assert page.isVisible()
+    assert "no backup of it could be written" in page.words.text()
+    assert QApplication.focusWidget() is page.button
+    reader.press(KEY.Key_Return)
+    assert not reader.window.isVisible()
+    assert store.pending == 0
+
+
+def test_going_on_is_asked_for_while_the_break_is_still_being_recorded(qapp, opened, tmp_path):
+    reader = begun(opened, Study(tmp_path / "study", 2, 0))
+    reader.press(KEY.Key_F9, KEY.Key_F9)
+    wait_until(lambda: not reader.controller.paused and not reader.controller.saving)
+    assert reader.window.room.panes.main.isVisible()
+    assert reader.session.violations == []
+    assert reader.session.break_s > 0
 
 
 @pytest.mark.parametrize(
