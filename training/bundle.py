@@ -271,15 +271,24 @@ def command_lines(arguments: argparse.Namespace) -> list[str]:
     for checkpoint in (*arguments.earlier, arguments.network, arguments.locator):
         options = json.loads((checkpoint.parent / "options.json").read_text(encoding="utf-8"))
         lines.append(
-            f"python -m training fit --network {options['network']} --out {checkpoint.parent} --steps {options['steps']} "
+            f"python -m training fit --network {options['network']} --out {_portable(checkpoint.parent)} --steps {options['steps']} "
             f"--batch {options['batch']} --learning-rate {options['learning_rate']} "
             f"--patch-until {options['patch_until']} --seed {options['seed']} --data … [--start …]"
         )
     lines.append(
-        f"python -m training bundle --network {arguments.network} --locator {arguments.locator} --out {arguments.out} …"
+        f"python -m training bundle --network {_portable(arguments.network)} --locator {_portable(arguments.locator)} "
+        f"--out {_portable(arguments.out)} --version {arguments.version} …"
     )
-    lines.append(f"python -m training evaluate --bundle {arguments.out}")
+    lines.append(f"python -m training evaluate --bundle {_portable(arguments.out)}")
     return lines
+
+
+def _portable(path: Path) -> str:
+    """As seen from the working folder; of what lies elsewhere the last two names: a card tells no one's folders."""
+    found = path.resolve()
+    if found.is_relative_to(Path.cwd()):
+        return found.relative_to(Path.cwd()).as_posix()
+    return "/".join(("…", *found.parts[-2:]))
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

@@ -122,6 +122,8 @@ def test_card_names_sets_and_says_simulated(made: Path) -> None:
     assert {"calibration", "fresh", "weight randomisation"} <= sets
     text = (bundle.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "only ever seen simulated radiographs" in text
+    assert "--network …/lucency-net/checkpoint.pt" in text
+    assert str(made) not in text  # nor any other folder of the machine that made it
     for metric in bundle.card.metrics:
         assert metric.n > 0
         assert metric.name in text
