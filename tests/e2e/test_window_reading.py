@@ -318,11 +318,17 @@ def test_a_read_case_shows_its_reading_in_the_next_session(qapp, root, folder, t
         program.marks.add(mark)
         program.window.form.submit()
         wait_for_record(program)
+    write_hip(folder / "another.png", noise=9)
     with opened(root, tmp_path / "data") as program:
         assert program.store.drafts() == {}
-        wait_until(lambda: not program.controller.history.is_empty, what="earlier readings are known")
+        program.open([folder])
+        wait_for_diagnosis(program, "another.png")
+        states = {item.label: item for item in program.library.cases}
+        wait_until(lambda: states["hip.png"].state is CaseState.READ, what="the list knows before the case is opened")
+        assert states["another.png"].state is CaseState.UNREAD
+        program.library.clear()
         program.open([image])
-        wait_for_diagnosis(program)
+        wait_for_diagnosis(program, "hip.png")
         assert program.controller.answer.score == 77
         assert program.window.form.state is FormState.LOCKED
         assert program.library.cases[0].state is CaseState.READ
