@@ -49,8 +49,8 @@ def main() -> None:
     folder = find_bundles(ROOT / "resources" / "models")[-1]
     bundle = load_bundle(folder)
     classifier = Classifier(bundle, "cpu")
-    samples = sorted((ROOT / "resources" / "samples").glob("*.dcm"))
-    radiograph = read_radiograph(ROOT / "resources" / "samples" / "loose-cemented.dcm")
+    sample = ROOT / "resources" / "samples" / "loose-cemented.dcm"  # one hip: one tensor, for both sides
+    radiograph = read_radiograph(sample)
     region = classifier.propose_regions(radiograph)[0]
     bare = OnnxEngine(folder / "model.onnx")
     batch = network_input(radiograph.pixels, region, bundle.card.input_spec)[None]
@@ -66,7 +66,7 @@ def main() -> None:
     copies = []
     for index in range(arguments.images):
         copy = arguments.folder / f"{index:05d}.dcm"
-        copy.write_bytes(samples[0].read_bytes())
+        copy.write_bytes(sample.read_bytes())
         copies.append(str(copy))
     prediction_parser = argparse.ArgumentParser()
     add_arguments(prediction_parser)
