@@ -389,11 +389,16 @@ class ReadingRoom(QWidget):
     def _note_view(self) -> None:
         """A new answer's viewing record starts with what is on screen."""
         view = self.panes.main
-        self._controller.note_display(self.devicePixelRatio(), (view.width(), view.height()))
+        self._note_display()
         window = self.panes.window_setting
         self._controller.note_window(window.center, window.width)
         self._controller.note_zoom(view.zoom)
         self._note_overlay()
+
+    def _note_display(self) -> None:
+        """How large the radiograph is shown: the last size counts."""
+        view = self.panes.main
+        self._controller.note_display(self.devicePixelRatio(), (view.width(), view.height()))
 
     def _note_overlay(self) -> None:
         self._controller.note_overlay(self.panes.shows_map)
@@ -401,6 +406,7 @@ class ReadingRoom(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_opening()
+        self._note_display()
 
     def _place_opening(self) -> None:
         self.opening.setGeometry(self.panes.rect())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -17,7 +16,6 @@ from gui.preferences import Preferences
 from gui.program import make_application
 from gui.study.reading_stages import Phase, Stage
 from gui.study.reading_window import StudyReadingWindow
-from imaging.worker import decode_worker
 from study.protocol import Protocol
 from tests.e2e.window_program import wait_until
 from tests.unit.study.study_maker import PASSPHRASE, protocol, registered
@@ -42,15 +40,6 @@ class Study:
     def hand_out(self) -> None:
         """A package for R1, in the place of the one before."""
         self.coordinator.hand_out("R1", self.package, self._images, PASSPHRASE, burned_in_checked=True)
-
-
-@contextmanager
-def jobs_of_a_test() -> Iterator[Jobs]:
-    jobs = Jobs(decode_worker(), decode_worker, None)
-    try:
-        yield jobs
-    finally:
-        jobs.shutdown()
 
 
 class ReaderAtWindow:
@@ -120,11 +109,15 @@ class ReaderAtWindow:
         self.press(KEY.Key_F5)
         wait_until(lambda: self.controller.phase is Phase.AIDED, what="the CNN's answer")
 
-    def read_case(self, score: int, final: int | None = None) -> None:
-        """Sequentially: unaided, reveal, final (None keeps the first one)."""
+    def read_case(
+        self, score: int, final: int | None = None, with_cnn: Callable[[ReaderAtWindow], object] | None = None
+    ) -> None:
+        """Sequentially: unaided, reveal, final (None keeps the first one). with_cnn: done once the CNN is there."""
         self.answer(score)
         self.lock()
         self.reveal()
+        if with_cnn is not None:
+            with_cnn(self)
         if final is not None:
             self.answer(final)
         self.lock()

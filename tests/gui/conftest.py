@@ -1,9 +1,9 @@
-"""Fixtures for tests of the canvas: a shown view that is driven with real mouse and key events."""
+"""Fixtures for tests of the window: decoders, and a shown canvas that is driven with real mouse and key events."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from gui.annotations import AnnotationModel
+from gui.jobs import Jobs
 from gui.views.radiograph_view import RadiographView
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph, Side, SpacingSource, View, Window
 from inference.prediction import SaliencyMap
+from tests.gui.decode_jobs import decode_jobs
 
 Point = tuple[float, float]
 ROWS, COLS = 400, 300
@@ -105,6 +107,13 @@ class Canvas:
         image = self.view.grab().toImage()
         raw = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
         return raw[:, : image.width() * 4].reshape(image.height(), image.width(), 4)[..., 2::-1].copy()
+
+
+@pytest.fixture(scope="module")
+def jobs(qapp) -> Iterator[Jobs]:
+    """One pair of decoders for all tests of a module."""
+    with decode_jobs() as made:
+        yield made
 
 
 @pytest.fixture

@@ -27,19 +27,12 @@ from study.model import Call, ReadingMode
 from study.protocol import Arm, Arms, Scale, TrainingData
 from study.session import Step
 from study.store import StudyStore
-from tests.e2e.study_reader import CONTROL, KEY, ReaderAtWindow, Study, jobs_of_a_test
+from tests.e2e.study_reader import CONTROL, KEY, ReaderAtWindow, Study
 from tests.e2e.window_program import wait_until
 from tests.unit.study import study_maker
 from tests.unit.study.study_maker import PASSPHRASE
 
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def jobs(qapp_cls):
-    QApplication.instance() or qapp_cls([])
-    with jobs_of_a_test() as jobs:
-        yield jobs
 
 
 @pytest.fixture

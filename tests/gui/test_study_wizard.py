@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 
 import pytest
+from msgspec import UNSET
 from PySide6.QtWidgets import QLabel
 
 from gui.jobs import Jobs
 from gui.preferences import Preferences
 from gui.study.case_table import CaseTable
 from gui.study.wizard_draft import DRAFT_FILE, StudyDraft
-from gui.study.wizard_state import Network
+from gui.study.wizard_state import Network, WizardState
 from imaging.worker import SupervisedWorker, decode_worker
 from inference import worker as inference_worker
 from inference.model_bundle import find_bundles
-from study.protocol import Arms, Endpoint, Hypothesis, Method, Part, StudyDesign, protocol_sha256
+from study.protocol import (
+    PROTOCOL_VERSION,
+    Arms,
+    Endpoint,
+    Hypothesis,
+    Method,
+    Part,
+    StudyDesign,
+    TrainingData,
+    protocol_sha256,
+)
+from study.protocol_page import protocol_page
 from study.store import read_record
 from study.study_state import fold_study
 from tests.gui.study_desk import (
@@ -31,13 +44,6 @@ from tests.gui.study_desk import (
     radiographs,
     register,
 )
-
-
-@pytest.fixture(scope="module")
-def jobs(qapp):
-    made = Jobs(decode_worker(), decode_worker, None)
-    yield made
-    made.shutdown()
 
 
 @pytest.fixture
@@ -253,3 +259,16 @@ def test_the_bundled_network_answers_a_case(qtbot, tmp_path):
     assert "two hips" in wizard.cases.model.problem_of(1)
     wizard.close()
     jobs.shutdown()
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_the_protocol_says_what_the_cnn_learnt_from(qapp, simulated):
+    state = WizardState()
+    state.set_network(replace(NETWORK, simulated=simulated))
+    assert state.protocol.bundle_training is (TrainingData.SIMULATED if simulated else TrainingData.CLINICAL)
+    assert state.protocol.schema == PROTOCOL_VERSION
+    said = "simulated radiographs" if simulated else "radiographs of a hospital"
+    assert said in protocol_page(state.protocol)
+    state.set_network(None)
+    assert state.protocol.bundle_training is UNSET
+    assert "not recorded" in protocol_page(state.protocol)
