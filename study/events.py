@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from study.chain import Event
-from study.model import Annotation, CaseKey, Reader, Reading, ReadingMode
+from study.model import Annotation, CaseKey, Reading
 
 PROGRAM = "program"  # the actor of what no reader did
 STUDY_KINDS = "study."  # how the kinds of study.study_events begin, which study.study_state folds
@@ -22,8 +22,6 @@ class EventKind(StrEnum):
     PREDICTION = "prediction"  # the CNN's answer, as a Reading whose reader is an algorithm
     CORRECTION = "correction"
     ANNOTATIONS = "annotations"
-    READER = "reader"
-    MODE = "mode"
 
 
 class ReadingSubmitted(msgspec.Struct, frozen=True):
@@ -53,28 +51,13 @@ class AnnotationsSaved(msgspec.Struct, frozen=True):
     annotations: tuple[Annotation, ...]
 
 
-class ReaderProfile(msgspec.Struct, frozen=True):
-    """A reader as they describe themselves from now on."""
-
-    reader: Reader
-
-
-class ModeChosen(msgspec.Struct, frozen=True):
-    """The reading mode was switched; what is read from now on is read in this mode."""
-
-    mode: ReadingMode
-    reader_id: str = ""
-
-
-Payload = ReadingSubmitted | Correction | AnnotationsSaved | ReaderProfile | ModeChosen
+Payload = ReadingSubmitted | Correction | AnnotationsSaved
 
 PAYLOADS: dict[str, type[Payload]] = {
     EventKind.READING: ReadingSubmitted,
     EventKind.PREDICTION: ReadingSubmitted,
     EventKind.CORRECTION: Correction,
     EventKind.ANNOTATIONS: AnnotationsSaved,
-    EventKind.READER: ReaderProfile,
-    EventKind.MODE: ModeChosen,
 }
 
 

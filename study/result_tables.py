@@ -79,7 +79,7 @@ def _planned(report: Report) -> Table:
     )
     note = "Fixed before the first reading. p: of the registered hypothesis; one-sided for non-inferiority."
     if report.plan is not None and any(test.adjusted_p is not None for test in report.planned):
-        note += f" Adjusted p: {report.plan.multiplicity}."
+        note += f" Adjusted p: {dict(about_the_plan(report.plan))['Several tests']}."
     return Table("registered", "Registered analysis", Status.PREREGISTERED, (*columns, "In words"), tuple(rows), note)
 
 
@@ -270,8 +270,8 @@ def _switches(report: Report) -> Table:
             outputs,
             f"{row.first} → {row.second}",
             str(row.cases),
-            str(row.to_truth),
-            str(row.from_truth),
+            share(row.to_truth_rate),
+            share(row.from_truth_rate),
             str(row.stayed_right),
             str(row.stayed_wrong),
         )
@@ -279,7 +279,8 @@ def _switches(report: Report) -> Table:
         for row in held
     )
     columns = ("Reader", "CNN outputs", "From → to", "Cases", "To the truth", "From the truth", "Right in both")
-    return Table("switches", "Changed calls", Status.DESCRIPTIVE, (*columns, "Wrong in both"), rows)
+    note = "To the truth: of those wrong at first. From the truth: of those right at first."
+    return Table("switches", "Changed calls", Status.DESCRIPTIVE, (*columns, "Wrong in both"), rows, note)
 
 
 def _times(report: Report) -> Table:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
 from study.chain import Event, Head, empty_head
+from study.store.errors import StoreError
 
 metadata = sa.MetaData()
 
@@ -90,10 +91,14 @@ def sqlite_engine(path: Path, *, read_only: bool = False) -> sa.Engine:
 
 
 def server_engine(url: str) -> sa.Engine:
-    """An engine for a database server. Only PostgreSQL is supported."""
-    parsed = sa.make_url(url)
+    """An engine for a database server. Only PostgreSQL is supported. Raises StoreError."""
+    wanted = "A shared record needs a PostgreSQL server: postgresql://user@host/database."
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise StoreError(f"This address cannot be understood. {wanted}", str(error)) from error
     if parsed.get_backend_name() != "postgresql":
-        raise ValueError("A shared record needs a PostgreSQL server: postgresql://user@host/database.")
+        raise StoreError(wanted)
     return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=1, max_overflow=0)
 
 

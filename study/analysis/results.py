@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from study.statistics.accuracy import AccuracyTable, McNemar, Proportion
+from study.statistics.accuracy import AccuracyTable, McNemar, Proportion, proportion
 from study.statistics.agreement import Kappa
 from study.statistics.covariance import Covariance, Merit
 from study.statistics.obuchowski_rockette import CrossedAnalysis
@@ -78,6 +78,16 @@ class SwitchResult:
     from_truth: int
     stayed_right: int
     stayed_wrong: int
+
+    @property
+    def to_truth_rate(self) -> Proportion:
+        """Of those that were wrong at first."""
+        return proportion(self.to_truth, self.to_truth + self.stayed_wrong)
+
+    @property
+    def from_truth_rate(self) -> Proportion:
+        """Of those that were right at first."""
+        return proportion(self.from_truth, self.from_truth + self.stayed_right)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,10 @@ def _cautions(grid: Grid, people: list[int], unknown: int) -> list[str]:
         )
     missing = int((grid.read & ~np.isfinite(grid.scores)).sum())
     if missing:
-        out.append(f"{missing} reading(s) have no score: AUCs leave them out, and a missing call counts as an error.")
+        counted, them = ("1 reading has", "it") if missing == 1 else (f"{missing} readings have", "them")
+        out.append(
+            f"{counted} no score: outside a registered analysis AUCs leave {them} out, and a missing call counts as an error."
+        )
     if grid.truth.all() or not grid.truth.any():
         out.append("All cases are of one kind, so sensitivity or specificity, and every AUC, cannot be computed.")
     return out

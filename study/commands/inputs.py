@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from study import package, returned
 from study.chain import Head, head_of
 from study.commands.shared import CommandError, is_record, passphrase, place_of, sha256
 from study.exchange import read_scores
@@ -42,6 +43,10 @@ class Study:
 def read_input(arguments: argparse.Namespace, app_version: str) -> Scores | Study:
     """Raises CommandError, ExchangeError, StoreError, CoordinatorError, SealError, OSError."""
     where, path = arguments.file, Path(arguments.file)
+    if path.suffix.lower() in (package.SUFFIX, returned.SUFFIX):
+        raise CommandError(
+            f"{path.name} belongs to one reader and holds no truth: the coordinator takes answers in, and the study is analysed."
+        )
     if not is_record(where):
         table = read_scores(path, ignore_header=arguments.ignore_header)
         if arguments.truth is not None:

@@ -109,6 +109,21 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "A file is not text in UTF-8."
     if isinstance(error, OSError):
-        name = Path(error.filename).name if error.filename else "A file"
-        return f"{name} cannot be read or written: {error.strerror or 'it failed'}."
+        return _about_file(error)
     return ""
+
+
+def _about_file(error: OSError) -> str:
+    if not error.filename:
+        return f"A file cannot be read or written: {error.strerror or 'it failed'}."
+    path = Path(str(error.filename).removesuffix(".unfinished"))
+    if isinstance(error, FileNotFoundError):
+        folder = path.resolve().parent
+        return (
+            f"There is no file {path.name}." if folder.is_dir() else f"{path.name}: there is no folder {folder.name}."
+        )
+    if isinstance(error, IsADirectoryError):
+        return f"{path.resolve().name} is a folder, not a file."
+    if isinstance(error, PermissionError):
+        return f"{path.name} cannot be read or written: you have no permission for it."
+    return f"{path.name} cannot be read or written: {error.strerror or 'it failed'}."

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.commands.shared import EXIT_DONE, EXIT_PROBLEMS, place_of, say, sha256
+from study.commands.shared import EXIT_DONE, EXIT_PROBLEMS, CommandError, is_record, place_of, say, sha256
 
 if TYPE_CHECKING:
     from study.store import NotedEnd
@@ -32,6 +32,8 @@ def verify(arguments: argparse.Namespace) -> int:
     where = arguments.record
     if Path(where).suffix.lower() in (package.SUFFIX, returned.SUFFIX):
         return _verify_handed(Path(where))
+    if not is_record(where):
+        raise CommandError(_no_record(Path(where)))
     end = read_end(arguments.head) if arguments.head else None
     history = verify_record(place_of(where), end)
     for problem in history.problems:
@@ -52,6 +54,17 @@ def verify(arguments: argparse.Namespace) -> int:
     for sentence in _reach(where, history.end):
         say(sentence)
     return EXIT_DONE
+
+
+def _no_record(path: Path) -> str:
+    if path.is_dir():
+        return f"{path.resolve().name} is a folder, not a record."
+    if not path.exists():
+        return f"There is no record named {path.name}."
+    return (
+        f"{path.name} does not begin as a record does: it is something else, or its first bytes are destroyed. "
+        "Verify takes a record, a study, a reader package or a returned file."
+    )
 
 
 def _reach(where: str, end: NotedEnd) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from study.exchange.csv_scores import format_csv, parse_csv
 from study.exchange.imrmc import format_imrmc, parse_imrmc
 from study.exchange.problems import ExchangeError, RowProblem
+from study.files import replace_file
 from study.scores import ScoreTable
 
 
@@ -26,15 +27,20 @@ def read_scores(path: Path, *, ignore_header: bool = False) -> ScoreTable:
 def write_scores(table: ScoreTable, path: Path) -> None:
     """Write as the suffix says (`.imrmc`, else CSV). Raises ExchangeError, OSError."""
     if path.suffix.lower() == ".imrmc":
-        path.write_text(format_imrmc(table), "utf-8", newline="")
+        replace_file(path, format_imrmc(table).encode("utf-8"))
     else:
         # The byte order mark is for Excel, as in study.record.export_csv.
-        path.write_text(format_csv(table), "utf-8-sig", newline="")
+        replace_file(path, format_csv(table).encode("utf-8-sig"))
 
 
 def _read_text(path: Path) -> tuple[str, tuple[str, ...]]:
     try:
         data = path.read_bytes()
+    except IsADirectoryError as error:
+        problem = RowProblem(0, "it is a folder.", "Name the file of scores that is in it.")
+        raise ExchangeError(path.resolve().name, [problem]) from error
+    except FileNotFoundError as error:
+        raise ExchangeError(path.name, [RowProblem(0, "there is no such file.", "Check its name.")]) from error
     except OSError as error:
         problem = RowProblem(0, "it cannot be read.", "Check that it is there and that you may open it.")
         raise ExchangeError(path.name, [problem]) from error

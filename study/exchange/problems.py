@@ -27,7 +27,7 @@ class ExchangeError(ValueError):
     def __init__(self, name: str, problems: list[RowProblem]) -> None:
         more = len(problems) - 1
         tail = f" ({more} more {'problem' if more == 1 else 'problems'} in this file.)" if more else ""
-        super().__init__(f"{name}, {problems[0]}{tail}")
+        super().__init__(f"{name}{',' if problems[0].row else ':'} {problems[0]}{tail}")
         self.name = name
         self.problems = problems
 

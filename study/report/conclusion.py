@@ -26,7 +26,7 @@ def _supported(report: Report) -> str:
         return (
             f"Pre-registered, {primary.endpoint}: {found.new} {number(found.new_value)}, {found.reference} "
             f"{number(found.reference_value)}; difference {number(found.difference)}{bounds}. {primary.verdict} "
-            f"It speaks for {found.generalises_to}."
+            f"From {found.readers} readers and {found.cases} cases, it speaks for {found.generalises_to}."
         )
     if ONE_READER in analysis.sentences:
         return f"Exploratory. {ONE_READER}"

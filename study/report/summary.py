@@ -7,9 +7,11 @@ from study.analysis.planned import PlannedTest
 from study.report.contents import Report
 from study.report.multi_reader import METHODS, READERS_AND_CASES, MultiReaderTest
 from study.report.words import counted, interval, number, said_p, share, who_read
+from study.statistics.accuracy import Proportion
 
 _MOST_READERS = 40
 _MOST_PROBLEMS = 5
+_MOST_PAIRS = 3
 
 
 def summary(report: Report) -> str:
@@ -29,10 +31,11 @@ def summary(report: Report) -> str:
     for exploratory in report.exploratory:
         if exploratory.generalises_to == READERS_AND_CASES:
             lines += ["", *_exploratory_lines(exploratory)]
+    lines += _pair_lines(analysis)
     for row in report.non_inferiority[:2]:  # of the first method; both ways
         lines.append(
-            f"Exploratory: {row.new} is worse than {row.reference} in {row.endpoint} by less than {row.margin:g}, "
-            f"if at all ({row.method}): one-sided {said_p(row.p_one_sided)}"
+            f"Exploratory: non-inferiority of {row.new} to {row.reference} in {row.endpoint}, margin {row.margin:g} "
+            f"({row.method}): one-sided {said_p(row.p_one_sided)}"
         )
     if analysis.sentences:
         lines += ["", *analysis.sentences]
@@ -46,7 +49,7 @@ def _planned_lines(test: PlannedTest) -> list[str]:
         return [f"{kind}: {test.endpoint}", f"  {test.verdict}"]
     corrected = f", corrected {said_p(test.adjusted_p)}" if test.adjusted_p is not None else ""
     methods = f"{METHODS[test.method]}, {found.covariance} covariance, {found.df_rule} degrees of freedom"
-    difference = f"{found.new} minus {found.reference}: {number(found.difference)} ({interval(found.ci)})"
+    difference = f"{found.new} minus {found.reference}: {number(found.difference)} ({_interval(found.ci)})"
     return [
         f"{kind}: {test.endpoint}, {methods}; speaks for {found.generalises_to}",
         f"  {difference}, {said_p(test.p)}{corrected}",
@@ -61,10 +64,39 @@ def _reader_lines(analysis: Analysis) -> list[str]:
         bounds = f" ({interval(auc.ci)}, DeLong)" if auc and auc.se > 0 else ""
         parts = [f"AUC {number(auc.auc)}{bounds}"] if auc else []
         if result.calls:
-            parts += [f"sensitivity {share(result.sensitivity)}", f"specificity {share(result.specificity)}"]
-        lines.append(f"{result.reader}, {result.mode}: {'; '.join(parts) or ' '.join(result.sentences)}")
+            named = (("sensitivity", result.sensitivity), ("specificity", result.specificity))
+            parts += [f"{name} {share(value)}{_exact(value)}" for name, value in named]
+        lines.append(f"{result.reader}, {result.mode}: {'; '.join(parts) or 'no number'}")
+        lines += [f"  {sentence}" for sentence in result.sentences]
     if len(analysis.reader_results) > _MOST_READERS:
         lines.append(f"and {len(analysis.reader_results) - _MOST_READERS} more; see --json or --html")
+    return lines
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "no interval" if bounds is None else interval(bounds)
+
+
+def _exact(value: Proportion | None) -> str:
+    return f" ({interval(value.clopper_pearson)}, Clopper-Pearson)" if value is not None and value.n else ""
+
+
+def _pair_lines(analysis: Analysis) -> list[str]:
+    """Two against each other, where there are so few that a terminal can hold them."""
+    lines = []
+    for pair in analysis.pairs if len(analysis.pairs) <= _MOST_PAIRS else ():
+        title = f"Exploratory: {pair.first} minus {pair.second}, {pair.cases} cases; speaks for cases like these, read by these two"
+        lines += ["", title]
+        if pair.auc_delong:
+            bounds = f" ({interval(pair.auc_delong.ci)})" if pair.auc_delong.se > 0 else ""
+            lines.append(f"  AUC: {number(pair.auc_delong.difference)}{bounds}, DeLong {said_p(pair.auc_delong.p)}")
+        for of, table in (("sensitivity", pair.sensitivity_mcnemar), ("specificity", pair.specificity_mcnemar)):
+            if table is not None:
+                lines.append(
+                    f"  {of}: {number(table.difference)} (Tango {interval(table.tango)}; Newcombe {interval(table.newcombe)}), "
+                    f"McNemar exact {said_p(table.exact_p)}, mid-p {said_p(table.mid_p).removeprefix('p ').removeprefix('= ')}"
+                )
+        lines += [f"  {sentence}" for sentence in pair.sentences]
     return lines
 
 
@@ -75,7 +107,7 @@ def _exploratory_lines(test: MultiReaderTest) -> list[str]:
     if test.p is not None and len(test.comparisons) > 1:
         lines.append(f"  all modes equal: {said_p(test.p)}")
     lines += [
-        f"  {c.first} minus {c.second}: {number(c.difference)} ({interval(c.ci)}), {said_p(c.p)}"
+        f"  {c.first} minus {c.second}: {number(c.difference)} ({_interval(c.ci)}), {said_p(c.p)}"
         for c in test.comparisons
     ]
     return [*lines, *(f"  {sentence}" for sentence in test.sentences)]

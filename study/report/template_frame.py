@@ -104,9 +104,9 @@ MACROS = """\
 </tbody></table>
 {% endmacro %}
 {% macro switch_table(rows) %}
-<table><thead><tr><th>Reader</th><th>From → to</th><th>Cases</th><th>To the truth</th><th>From the truth</th><th>Right in both</th><th>Wrong in both</th></tr></thead><tbody>
+<table><thead><tr><th>Reader</th><th>From → to</th><th>Cases</th><th>To the truth, of those wrong at first</th><th>From the truth, of those right at first</th><th>Right in both</th><th>Wrong in both</th></tr></thead><tbody>
 {% for s in rows %}<tr><td>{{ s.reader }}</td><td>{{ s.first }} → {{ s.second }}</td><td class="n">{{ s.cases }}</td>
-<td class="n">{{ s.to_truth }}</td><td class="n">{{ s.from_truth }}</td><td class="n">{{ s.stayed_right }}</td><td class="n">{{ s.stayed_wrong }}</td></tr>{% endfor %}
+<td class="n">{{ s.to_truth_rate|share }}</td><td class="n">{{ s.from_truth_rate|share }}</td><td class="n">{{ s.stayed_right }}</td><td class="n">{{ s.stayed_wrong }}</td></tr>{% endfor %}
 {% if rows|length > 1 %}<tr class="first"><td>all</td><td></td><td class="n">{{ rows|sum(attribute="cases") }}</td>
 <td class="n">{{ rows|sum(attribute="to_truth") }}</td><td class="n">{{ rows|sum(attribute="from_truth") }}</td>
 <td class="n">{{ rows|sum(attribute="stayed_right") }}</td><td class="n">{{ rows|sum(attribute="stayed_wrong") }}</td></tr>{% endif %}
@@ -158,5 +158,6 @@ MACROS = """\
 <td class="n">{{ se|num(4) }}</td></tr>
 {% endfor %}{% endfor %}
 </tbody></table>
+<p class="note">Intervals of means are symmetric, so near 1 they may reach beyond it; no AUC, sensitivity or specificity does.</p>
 {% endmacro %}
 """

@@ -70,7 +70,7 @@ def _of_server(cause: BaseException) -> str:
     return (
         _SERVER.get(code)
         or _SERVER.get(code[:2])
-        or "The database server did not answer. Save again once it can be reached; no reading is recorded twice."
+        or "The database server did not answer. Try again once it can be reached; no reading is recorded twice."
     )
 
 

@@ -129,9 +129,8 @@ def test_the_report_as_pdf_without_a_window(tmp_path):
     assert done.stdout.startswith("A trial of paper\n3 readers, 2 modes, 12 cases")
     pages = pdf_pages((tmp_path / "out.pdf").read_bytes())
     assert len(pages) > 3
-    assert "A trial of paper" in pages[0]
-    assert "Pre-registered, AUC" in pages[0]
+    assert pages[0].startswith("A trial of paperPre-registered, AUC")
     assert all(f"page {number} of {len(pages)}" in page for number, page in enumerate(pages, start=1))
-    whole = " ".join(pages)
+    whole = "".join("".join(pages).split())  # where a line breaks there is no blank
     for words in ("Obuchowski-Rockette", "jackknife covariance", "2×2 tables", "carla", "SHA-256", "STARD 2015"):
-        assert words in whole
+        assert words.replace(" ", "") in whole

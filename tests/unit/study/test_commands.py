@@ -128,6 +128,47 @@ def test_files_that_are_not_there(tmp_path, scores, capsys):
         assert "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("analyse", "folder"), "folder: it is a folder"),
+        (("analyse", "none.csv"), "none.csv: there is no such file"),
+        (("verify", "folder"), "folder is a folder, not a record"),
+        (("verify", "scores.csv"), "scores.csv does not begin as a record does"),
+        (("analyse", "scores.csv", "--html", "no/folder/a.html"), "a.html: there is no folder folder"),
+        (("analyse", "R1.lucency-return"), "belongs to one reader and holds no truth"),
+        (("verify", "mysql://somewhere/x"), "needs a PostgreSQL server"),
+    ],
+)
+def test_what_is_wrong_with_a_place_is_named(scores, tmp_path, monkeypatch, capsys, given, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    assert run(*given) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_one_surgeon_and_the_cnn_are_paired_in_the_terminal(tmp_path, capsys):
+    """The seed study's own table: 16/17 and 22/23 against 9/17 and 22/23, here in one of the pairings it allows."""
+    rows = ["reader,mode,case,truth,score,call"]
+    for case in range(40):
+        truth = case < 17
+        cnn, surgeon = (case != 0, case < 9) if truth else (case == 17, case == 18)
+        rows += [
+            f"CNN,m,c{case},{truth:d},{70 if cnn else 20},{cnn:d}",
+            f"A,m,c{case},{truth:d},{80 if surgeon else 10},{surgeon:d}",
+        ]
+    (tmp_path / "seed.csv").write_text("\n".join(rows) + "\n")
+    assert run("analyse", tmp_path / "seed.csv", "--algorithm", "CNN") == 0
+    out = capsys.readouterr().out
+    assert "1 reader and the algorithm CNN" in out
+    assert "sensitivity 16/17 = 0.941 (0.713 to 0.999, Clopper-Pearson)" in out
+    assert "sensitivity 9/17 = 0.529 (0.278 to 0.770, Clopper-Pearson)" in out
+    assert "McNemar exact p = .0391, mid-p .0215" in out
+    assert "One surgeon supports no claim" in out
+
+
 def test_a_record_is_analysed_with_its_truth(record, tmp_path, capsys):
     assert run("analyse", record) == 2
     assert "--truth" in capsys.readouterr().err

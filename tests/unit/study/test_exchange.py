@@ -192,7 +192,7 @@ def test_what_is_no_text_is_said(tmp_path):
     path.write_bytes(b"\x00\x01\x02")
     with pytest.raises(ExchangeError, match="not a text file"):
         read_scores(path)
-    with pytest.raises(ExchangeError, match="cannot be read"):
+    with pytest.raises(ExchangeError, match="there is no such file"):
         read_scores(tmp_path / "absent.csv")
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.chain import Damage, canonical_json, empty_head, make_event
-from study.events import STUDY_KINDS, Correction, ModeChosen, ReaderProfile, ReadingSubmitted
+from study.events import STUDY_KINDS, AnnotationsSaved, Correction, ReadingSubmitted
 from study.exchange import read_scores
 from study.model import (
     Annotation,
@@ -130,15 +130,6 @@ def test_events_of_other_versions_are_counted_and_rubbish_is_named(store):
     assert record.unknown_events == 1
     assert [(p.damage, p.seq) for p in record.problems] == [(Damage.UNREADABLE, 3)]
     assert all(kind.startswith(STUDY_KINDS) for kind in STUDY_PAYLOADS)
-
-
-def test_the_last_mode_and_profile_count(store):
-    store.append("mode", "ann", ModeChosen(ReadingMode.ASSIST)).result()
-    store.append("mode", "ann", ModeChosen(ReadingMode.ANSWER_FIRST)).result()
-    store.append("reader", "ann", ReaderProfile(Reader("ann", experience="5 years"))).result()
-    record = read_record(store)
-    assert record.mode is ReadingMode.ANSWER_FIRST
-    assert record.readers["ann"].experience == "5 years"
 
 
 def test_select(store):
@@ -308,10 +299,11 @@ def test_the_score_table_takes_the_first_of_repeats_and_says_so(store):
 
 
 def test_the_latest_of_two_machines_counts_whatever_the_order_of_chains():
-    def said(device, utc, experience):
-        payload = canonical_json(ReaderProfile(Reader("ann", experience=experience)))
-        return make_event(empty_head(device, ""), utc, "ann", "reader", payload)
+    def saved(device, utc, *marks):
+        payload = canonical_json(AnnotationsSaved(HIP, "ann", marks))
+        return make_event(empty_head(device, ""), utc, "ann", "annotations", payload)
 
-    old, new = said("a", "2026-01-01T00:00:00Z", "old"), said("b", "2026-01-02T00:00:00Z", "new")
+    mark = Annotation("a1", AnnotationKind.POINT, ((1.0, 2.0),))
+    old, new = saved("a", "2026-01-01T00:00:00Z"), saved("b", "2026-01-02T00:00:00Z", mark)
     for order in ([old, new], [new, old]):
-        assert fold(order).readers["ann"].experience == "new"
+        assert fold(order).annotations[HIP, "ann"].annotations == (mark,)

@@ -160,7 +160,7 @@ def constant(value):
         (rows(score=lambda r, m, c: float(c * 7 % 50)), "no test"),
         (rows(truth=lambda c: int(c == 0)), "At least two loose and two not loose cases"),
         (rows(cases=1), "All cases are of one kind"),
-        (rows(score=lambda r, m, c: None if (r, c) == (0, 3) else float(c * (r + 3) % 11)), "have no score"),
+        (rows(score=lambda r, m, c: None if (r, c) == (0, 3) else float(c * (r + 3) % 11)), "no score: outside"),
         (rows(score=lambda r, m, c: None if m == "y" else float(c * (r + 3) % 11)), "have no score"),
     ],
     ids=[
@@ -265,3 +265,15 @@ def test_relabelling_swapping_and_rescaling(seed):
 
     rescaled = [row | {"score": float(np.exp(row["score"] / 20))} for row in table]
     assert main_numbers(analyse(ScoreTable.from_rows(rescaled)))[0] == pytest.approx(aucs)
+
+
+def test_the_conclusion_stands_first_and_claims_no_more_than_the_analysis():
+    _, page, _ = every_output(simulated_scores(), plan=PLAN, algorithm="CNN")
+    top = page[page.index("<main>") : page.index("Pre-registered analysis")]
+    assert "Conclusion" in top
+    assert "Pre-registered, AUC: " in top
+    assert re.search(r"From \d+ readers and \d+ cases, it speaks for readers and cases like these", top)
+    _, page, _ = every_output(simulated_scores(), algorithm="CNN")
+    top = page[page.index("<main>") : page.index("Pre-registered analysis")]
+    assert "Exploratory, AUC" in top
+    assert "suggests and decides nothing" in top
