@@ -49,6 +49,7 @@ class CaseItem:
     state: CaseState = CaseState.UNREAD
     error: str = ""  # a sentence, when the state is ERROR
     sha256: str = ""  # of the file, once it was looked at
+    hips: int = 0  # how many it shows; 0: it was not open yet
     thumbnail: npt.NDArray[np.uint8] | None = None
     thumbnail_failed: bool = False
     late_glances: int = 0  # how often looking at the file took too long

@@ -224,6 +224,8 @@ class Program(QObject):
             application = QApplication.instance()
             assert isinstance(application, QApplication)
             theme.apply_theme(application, self.preferences)
+        elif name == "reader_name":
+            self.controller.refresh_list()
         elif name in ("device", "model_id"):
             self._replace_engine()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from gui.autosave import Autosave, DraftStore
 from gui.cases import CaseItem, CaseState, Hip
-from gui.draft import Answer, Draft, draft_key
+from gui.draft import Answer, Draft, draft_key, image_of
 from gui.hip_places import case_key, nearest_hip
 from gui.history import History
 from gui.library import CaseLibrary
@@ -54,6 +54,8 @@ class Store(EventStore, DraftStore, Protocol):
     def open(self) -> Future[None]: ...
 
     def draft(self, key: str) -> bytes | None: ...
+
+    def drafts(self) -> Mapping[str, bytes]: ...
 
     def note_location(self, image_sha256: str, path: Path | str, member: str = "") -> object: ...
 
@@ -100,7 +102,7 @@ class ReadingController(ShownCase):
         marks.changed.connect(self._on_marks_changed)
         library.opened.connect(self._show)
         library.emptied.connect(self._close)
-        library.identified.connect(self._update_listed_state)
+        library.identified.connect(lambda item: self._update_listed_state(item, self._begun_images()))
         self._store_opened.connect(self._on_store_opened, Qt.ConnectionType.QueuedConnection)
 
     def open_record(self) -> None:
@@ -303,14 +305,19 @@ class ReadingController(ShownCase):
             waiting[0].saving = False
             waiting[0].recorded_at = at
         self.form_state_changed.emit()
-        if reading.reader.kind is not ReaderKind.HUMAN:
-            return
+        if reading.reader.kind is ReaderKind.HUMAN:
+            self._discard_draft(reading)
+        self.refresh_list()
+        if reading.reader.kind is ReaderKind.HUMAN:
+            self.recorded.emit(reading)
+
+    def _discard_draft(self, reading: Reading) -> None:
+        """It has become this reading, unless something was entered since."""
         key = (reading.case.image_sha256, reading.case.frame)
         if self._radiograph is None or key != (self._radiograph.sha256, self._radiograph.frame):
             self._store.discard_draft(draft_key(*key))
         elif not any(hip.is_changed for hip in self._hips):
             self._autosave.discard(draft_key(*key))
-        self.recorded.emit(reading)
 
     def _on_refused(self, reading: Reading, details: str) -> None:
         """The hip is as it was before; what was entered goes on as a draft."""
@@ -320,6 +327,7 @@ class ReadingController(ShownCase):
             hip.reading, hip.final = undo[1:]
             hip.saving = False
         self._update_case_state()
+        self.refresh_list()
         self._announce_diagnosis()
         self.form_state_changed.emit()
         self.record_failed.emit("The reading could not be recorded; it is kept as a draft.", details)
@@ -327,8 +335,7 @@ class ReadingController(ShownCase):
     def learn_history(self, readings: Iterable[Reading]) -> None:
         """All earlier readings, once the record was looked through: the case on screen may be among them."""
         self.history.learn(readings)
-        for item in self._library.cases:
-            self._update_listed_state(item)
+        self.refresh_list()
         own = self._own_readings()
         if not own or not self._hips or any(hip.recorded is not None for hip in self._hips):
             return
@@ -388,8 +395,7 @@ class ReadingController(ShownCase):
         if self._radiograph is not None and not self._restored:
             self._restore()
         if self._store_is_open:
-            for item in self._library.cases:
-                self._update_listed_state(item)
+            self.refresh_list()
             self.record_opened.emit()
 
     def _restore(self) -> None:
@@ -487,6 +493,7 @@ class ReadingController(ShownCase):
         item = self._shown
         if item is None:
             return
+        item.hips = len(self._hips) or item.hips
         changed = any(hip.is_changed or self._marks_changed(hip) for hip in self._hips)
         unrecorded_marks = bool(self._marks.to_list()) and not any(hip.recorded for hip in self._hips)
         if changed or unrecorded_marks:
@@ -497,17 +504,31 @@ class ReadingController(ShownCase):
             state = CaseState.UNREAD
         self._library.set_state(item, state)
 
-    def _update_listed_state(self, item: CaseItem) -> None:
-        """Of a case that is not on screen, as far as draft and record tell: its hips are not known.
+    def refresh_list(self) -> None:
+        """What the list says of the cases beside the one on screen; also when another reader sits down."""
+        begun = self._begun_images()
+        for item in self._library.cases:
+            self._update_listed_state(item, begun)
 
-        It counts as read where this reader has read one hip of its first image; once it is open, where all are.
+    def _begun_images(self) -> set[str]:
+        """Hashes of the images that have a draft."""
+        return {image_of(key) for key in self._store.drafts()} if self._store_is_open else set()
+
+    def _update_listed_state(self, item: CaseItem, begun: set[str]) -> None:
+        """Of a case that is not on screen, as far as drafts and record tell.
+
+        It is read where this reader has read all of its hips; before it was open nobody knows how many, and one will do.
         """
         if item is self._shown or not item.sha256 or item.state is CaseState.ERROR:
             return
-        if self._store_is_open and self._store.draft(draft_key(item.sha256, 0)) is not None:
+        if self._recorder.pending:  # looked at again once the store has answered
+            return
+        if item.sha256 in begun:
             self._library.set_state(item, CaseState.DRAFT)
-        elif self.history.by(self._reader(), item.sha256, 0):
+        elif self.history.hips_read(self._reader(), item.sha256) >= max(item.hips, 1):
             self._library.set_state(item, CaseState.READ)
+        else:
+            self._library.set_state(item, CaseState.UNREAD)
 
     def _announce_case(self) -> None:
         self.radiograph_changed.emit()

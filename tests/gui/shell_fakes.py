@@ -144,6 +144,9 @@ class FakeStore:
     def draft(self, key: str) -> bytes | None:
         return self.saved.get(key)
 
+    def drafts(self) -> dict[str, bytes]:
+        return dict(self.saved)
+
     def discard_draft(self, key: str) -> None:
         self.saved.pop(key, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -28,12 +29,14 @@ def desk(qtbot):
     return make_desk()
 
 
-def make_desk(store: FakeStore | None = None, *, has_engine: bool = True, reader: str = "AB") -> SimpleNamespace:
+def make_desk(
+    store: FakeStore | None = None, *, has_engine: bool = True, reader: Sequence[str] = ("AB",)
+) -> SimpleNamespace:
     jobs = FakeJobs(has_engine=has_engine)
     library = CaseLibrary(jobs)
     store = store or FakeStore()
     marks = AnnotationModel()
-    controller = ReadingController(jobs, library, store, marks, reader=lambda: Reader(reader), app_version="1.2.3")
+    controller = ReadingController(jobs, library, store, marks, reader=lambda: Reader(reader[0]), app_version="1.2.3")
     controller.open_record()
     return SimpleNamespace(jobs=jobs, library=library, store=store, marks=marks, controller=controller)
 
@@ -343,7 +346,7 @@ def test_earlier_readings_are_shown_again_to_the_same_reader_only(desk, qtbot):
     desk.controller.set_answer(LOOSE)
     reading = desk.controller.submit()
     for reader, known in (("AB", True), ("XY", False)):
-        later = make_desk(reader=reader)
+        later = make_desk(reader=[reader])
         later.controller.history.learn([reading])
         show(later, qtbot, predictions=[prediction()])
         assert (later.controller.hip.recorded is not None) is known
@@ -500,12 +503,13 @@ def test_the_list_knows_what_was_read_and_begun_before_it_is_opened(qtbot, looke
 
 
 def test_what_another_reader_read_is_unread(qtbot):
-    first = make_desk(reader="CD")
+    first = make_desk(reader=["CD"])
     show(first, qtbot, "read.png", [prediction()])
     first.controller.set_answer(LOOSE)
     first.controller.submit()
     qtbot.waitUntil(lambda: first.controller.pending == 0)
-    desk = make_desk(reader="AB")
+    who = ["AB"]
+    desk = make_desk(reader=who)
     desk.controller.learn_history(recorded(first))
     desk.library.add([source("read.png"), source("b.png")], open_first=False)
     for _ in range(2):
@@ -513,6 +517,56 @@ def test_what_another_reader_read_is_unread(qtbot):
         job = desk.jobs.waiting("glance")
         job.finish(glance(job.args[0].label))
     assert {item.state for item in desk.library.cases} == {CaseState.UNREAD}
+    who[0] = "CD"
+    desk.controller.refresh_list()
+    assert [item.state for item in desk.library.cases] == [CaseState.READ, CaseState.UNREAD]
+    who[0] = "AB"
+    desk.controller.refresh_list()
+    assert {item.state for item in desk.library.cases} == {CaseState.UNREAD}
+
+
+def test_a_case_that_is_left_while_its_reading_is_on_its_way_stays_read(qtbot):
+    desk = make_desk(FakeStore(hold=True))
+    show(desk, qtbot, "a.png", [prediction()])
+    desk.controller.set_answer(LOOSE)
+    desk.controller.submit()
+    show(desk, qtbot, "b.png", [prediction()])
+    desk.controller.learn_history([])
+    assert desk.library.cases[0].state is CaseState.READ
+    desk.library.set_state(desk.library.cases[0], CaseState.UNREAD)  # whatever it said before
+    desk.store.acknowledge()
+    qtbot.waitUntil(lambda: desk.controller.pending == 0)
+    assert desk.library.cases[0].state is CaseState.READ
+
+
+def test_a_case_of_which_one_hip_was_read_stays_unread(qtbot):
+    desk = make_desk()
+    show(desk, qtbot, "two.png", [prediction((0, 0, 50, 50)), prediction((50, 0, 50, 50), side=Side.LEFT)])
+    desk.controller.set_answer(LOOSE)
+    desk.controller.submit()
+    show(desk, qtbot, "b.png", [prediction()])
+    desk.controller.set_answer(LOOSE)
+    desk.controller.submit()
+    qtbot.waitUntil(lambda: desk.controller.pending == 0)
+    assert [item.state for item in desk.library.cases] == [CaseState.UNREAD, CaseState.READ]
+    desk.library.open(0)
+    desk.controller.select_hip(1)
+    desk.controller.set_answer(FIXED)
+    desk.controller.submit()
+    desk.library.open(1)
+    qtbot.waitUntil(lambda: desk.controller.pending == 0)
+    assert [item.state for item in desk.library.cases] == [CaseState.READ, CaseState.READ]
+
+
+def test_a_case_that_was_left_is_a_draft_again_when_its_reading_is_refused(qtbot):
+    desk = make_desk(FakeStore(hold=True))
+    show(desk, qtbot, "a.png", [prediction()])
+    desk.controller.set_answer(LOOSE)
+    desk.controller.submit()
+    show(desk, qtbot, "b.png", [prediction()])
+    desk.store.refuse(OSError("The disk is full."))
+    qtbot.waitUntil(lambda: desk.controller.pending == 0)
+    assert desk.library.cases[0].state is CaseState.DRAFT
 
 
 def test_the_next_case_is_decoded_ahead(desk, qtbot):
