@@ -74,6 +74,53 @@ def test_a_reader_needs_no_more_than_to_look_and_to_add(server, url, tmp_path):
         server.execute("DROP OWNED BY lucency_reader", "DROP ROLE lucency_reader")
 
 
+def test_a_reader_with_an_account_of_their_own_writes_as_nobody_else(server, url, tmp_path):
+    """The row policy of docs/reader-studies.md: what a client of the database cannot write need not be recognised later."""
+    with StudyStore(url, "test", local_folder=tmp_path / "owner") as owner:
+        owner.append("mode", "coordinator", {}).result()
+    server.execute(
+        "DROP ROLE IF EXISTS bo",
+        "DROP ROLE IF EXISTS lucency_reader",
+        "CREATE ROLE lucency_reader",
+        "GRANT SELECT, INSERT ON event TO lucency_reader",
+        "GRANT USAGE ON SEQUENCE event_arrival_seq TO lucency_reader",
+        "GRANT SELECT ON lucency_meta TO lucency_reader",
+        "ALTER TABLE event ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY look ON event FOR SELECT TO lucency_reader USING (true)",
+        "CREATE POLICY own ON event FOR INSERT TO lucency_reader WITH CHECK (actor = current_user)",
+        "CREATE ROLE bo LOGIN IN ROLE lucency_reader",
+    )
+    try:
+        with StudyStore(url.replace("lucency@", "bo@"), "test", local_folder=tmp_path / "bo") as store:
+            assert store.append("mode", "bo", {}).result().seq == 1
+            for other in ("coordinator", "ann"):
+                with pytest.raises(StoreError, match="lacks a right"):
+                    store.append("study.enrolled", other, {}).result()
+            assert store.append("mode", "bo", {}).result().seq == 2
+            assert [event.actor for event in store.events()].count("coordinator") == 1
+        with StudyStore(url, "test", local_folder=tmp_path / "owner") as owner:
+            assert owner.append("mode", "coordinator", {}).result().seq == 2
+            assert owner.verify() == []
+    finally:
+        server.execute("DROP OWNED BY bo, lucency_reader", "DROP ROLE bo", "DROP ROLE lucency_reader")
+
+
+def test_what_a_server_refuses_is_said_as_it_is(server, url, tmp_path):
+    with StudyStore(url, "test", local_folder=tmp_path / "owner") as owner:
+        owner.append("mode", "ann", {}).result()
+    server.execute("DROP ROLE IF EXISTS looker", "CREATE ROLE looker LOGIN")
+    try:
+        for address, said in (
+            (url.replace("lucency@", "looker@"), "lacks a right"),
+            (url.replace("lucency@", "nobody_here@"), "does not let this account in"),
+            (url.replace("/postgres", "/absent"), "no database of this name"),
+        ):
+            with pytest.raises(StoreError, match=said):
+                read_record(address)
+    finally:
+        server.execute("DROP ROLE looker")
+
+
 def test_a_server_that_is_away_is_said_and_comes_back(server, url, tmp_path):
     with StudyStore(url, "test", local_folder=tmp_path) as store:
         store.append("mode", "ann", {}).result()
