@@ -276,7 +276,8 @@ class ClosingPage(Page):
     def __init__(self) -> None:
         super().__init__("save", "Closing …")
         self.words = self.say(
-            "Your answers are saved. A backup of them is being written beside the record; this window then closes by itself."
+            "What you have entered is being saved, and a backup of your answers written beside them. This window then closes "
+            "by itself."
         )
         self.progress = QProgressBar()
         self.progress.setRange(0, 0)
@@ -288,7 +289,7 @@ class ClosingPage(Page):
         self.button.hide()
 
     def show_warnings(self, sentences: Sequence[str]) -> None:
-        self.title.setText("Your answers are saved")
+        self.title.setText("The record of your answers is closed")
         self.words.setText(" ".join(sentences))
         self.progress.hide()
         self.button.show()

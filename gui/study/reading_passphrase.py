@@ -82,22 +82,36 @@ class ChangePassphrase(Ask):
             "Change it",
         )
         self._change = change
+        self._changing = False
         self.old = self.line("&Current passphrase", needed="Enter the current passphrase.", secret=True)
         self.new = self.new_passphrase("New", "&New passphrase")
 
     def accept(self) -> None:
-        """As Return and the button ask: `done` only once the record has it."""
-        if not self.ok_button.isEnabled():
+        """As Return and the button ask; `accepted` comes only once the record has it."""
+        if self._changing or not self.ok_button.isEnabled():
             return
-        allow(self.ok_button, "Changing the passphrase …")
-        self.why_not.setText("Changing the passphrase …")
+        self._set_changing(True)
         self._change(self.old.text(), self.new.text, self._told)
 
+    def reject(self) -> None:
+        """Not while the change is on its way to the record."""
+        if not self._changing:
+            super().reject()
+
+    def _set_changing(self, changing: bool) -> None:
+        self._changing = changing
+        for widget in (self.old, self.new, self.cancel_button):
+            widget.setEnabled(not changing)
+        self.refresh()
+        if changing:
+            allow(self.ok_button, "Changing the passphrase …")
+            self.why_not.setText("Changing the passphrase …")
+
     def _told(self, problem: str) -> None:
+        self._set_changing(False)
         if not problem:
             super().accept()
             return
-        self.refresh()
         self.why_not.setText(problem)
         self.old.selectAll()
         self.old.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -207,7 +207,7 @@ class ReadingRoom(QWidget):
         column.addWidget(self.hip_label)
         column.addLayout(row)
         self._cnn_slot = QVBoxLayout()
-        self._cnn_slot.setContentsMargins(0, 6, 0, 0)
+        self._cnn_slot.setContentsMargins(0, 6, 0, 4)
         column.addLayout(self._cnn_slot)
         self.reason_line = QLineEdit(maxLength=500)
         self.reason_line.setPlaceholderText("Why is it corrected?")

@@ -212,13 +212,12 @@ class StudyReadingWindow(QMainWindow):
     def _make_pages(self, controller: StudyReadingController, desk: Desk) -> None:
         package, protocol, plan = desk.package, desk.package.protocol, desk.package.plan
         note = version_note(package.manifest.app_version, self._app_version)
-        folder = reader_folder(self._data_folder, protocol.study_id, package.reader_id)
         self.intro_page = IntroPage(
             protocol.title,
             protocol.question,
             what_is_asked(protocol, plan),
             sham_note(protocol),
-            [f"Your answers are kept in {folder}.", *([note] if note else [])],
+            [note] if note else [],
         )
         self.intro_page.begin_asked.connect(controller.begin)
         self.intro_page.passphrase_asked.connect(self.change_passphrase)
@@ -487,6 +486,7 @@ class StudyReadingWindow(QMainWindow):
         background.run("Closing the record", lambda _steps: store.close(), keep=True).ended.connect(done.quit)
         done.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
         background.shutdown()
+        self._saved.clear()
         new = [sentence for sentence in store.warnings if sentence not in known]
         for sentence in new:
             log.warning("The record of a study: %s", sentence)

@@ -213,6 +213,8 @@ def test_the_first_passphrase_is_changed_and_holds_from_then_on(qapp, opened, tm
     page = reader.window.intro_page
     assert page.change.isVisible(), "the coordinator knows the first one"
     dialog = change_passphrase(reader, "not the first one", OWN)
+    dialog.reject()
+    assert dialog.isVisible(), "what is on its way to the record cannot be called back"
     wait_until(lambda: dialog.why_not.text() == "This is not the passphrase of R1.")
     assert dialog.isVisible()
     dialog.reject()
@@ -294,7 +296,7 @@ def test_closing_waits_for_the_backup_in_sight(qapp, opened, tmp_path, monkeypat
     assert not reader.window.close(), "it stays to say that there is no backup"
     ((visible, words),) = seen
     assert visible
-    assert "A backup of them is being written" in words
+    assert "a backup of your answers written" in words
     page = reader.window.closing_page
     assert page.isVisible()
     assert "no backup of it could be written" in page.words.text()
