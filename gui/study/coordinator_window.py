@@ -25,7 +25,8 @@ from gui.study.coordinator_dialogs import Ask
 from gui.study.coordinator_overview import Check, OpenStudy, Overview, ReaderLine, places, read_overview, verify
 from gui.study.coordinator_packages import HandOut
 from gui.study.coordinator_words import local_time, next_words, phase_words, reader_cells
-from gui.study.parts import StudyChoice, StudyWindow, TaskBar, allow, button, card, fill_table, label, plain_table
+from gui.study.lists import StudyChoice, fill_table, plain_table
+from gui.study.parts import StudyWindow, TaskBar, allow, button, card, label
 from gui.study.protocol_view import ProtocolView
 from gui.study.results_data import ResultsRequest
 from gui.study.study_place import Place, open_store, shown, studies_in
@@ -66,6 +67,7 @@ class CoordinatorWindow(StudyWindow):
         self.packages: HandOut | None = None
         self._choose_next = ""  # the reader that the next overview shall choose
         self._noted = ""
+        self._offers: dict[str, str] = {}  # notices that offer a new package, by reader
         self.overview: Overview | None = None
         self._build()
         self._update()
@@ -207,6 +209,9 @@ class CoordinatorWindow(StudyWindow):
         self.protocol.show_protocol(
             p, tuple((local_time(utc), f"{what} {why}") for utc, what, why in overview.deviations)
         )
+        for line in overview.readers:
+            if not line.needs_new_package:
+                self.notices.withdraw(self._offers.pop(line.id, ""))
         for warning in overview.warnings:
             if warning not in self.notices.sentences:
                 self._tell(warning)
@@ -282,8 +287,9 @@ class CoordinatorWindow(StudyWindow):
             self.note(f"{name} has a new key.")
             return
         self._choose_next = name
+        self._offers[name] = f"{name} has a new key. Their package does not open with it: hand out a new one."
         self.notices.show_notice(
-            f"{name} has a new key. Their package does not open with it: hand out a new one.",
+            self._offers[name],
             action=(f"Hand out to {name} …", partial(self.ask_hand_out, name)),
         )
 

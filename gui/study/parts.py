@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
+    QAbstractSpinBox,
     QButtonGroup,
     QCheckBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
     QProgressBar,
     QPushButton,
     QRadioButton,
     QScrollArea,
     QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -34,6 +29,8 @@ from gui import icons
 from gui.study.background import Background, Task
 from gui.views.shortcut_sheet import plain
 from study.truth import passphrase_problem
+
+S = TypeVar("S", bound=QAbstractSpinBox)
 
 
 class StudyWindow(QWidget):
@@ -119,54 +116,18 @@ def align_captions(*forms: QFormLayout) -> None:
         caption.setMinimumWidth(widest)
 
 
-def plain_table(name: str, columns: Sequence[str], stretch: int) -> QTableWidget:
-    """Rows to read and choose from, none to write in; the column `stretch` takes what room is left."""
-    table = QTableWidget(0, len(columns))
-    table.setAccessibleName(name)
-    table.setHorizontalHeaderLabels(list(columns))
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setTabKeyNavigation(False)
-    table.setShowGrid(False)
-    table.verticalHeader().hide()
-    header = table.horizontalHeader()
-    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    header.setHighlightSections(False)
-    for section in range(len(columns)):
-        mode = QHeaderView.ResizeMode.Stretch if section == stretch else QHeaderView.ResizeMode.ResizeToContents
-        header.setSectionResizeMode(section, mode)
-    return table
+def roomy(field: S) -> S:
+    """The style leaves a spin box's number at the very edge of its frame."""
+    inner = field.findChild(QLineEdit)
+    if inner is not None:
+        inner.setTextMargins(6, 0, 0, 0)
+    return field
 
 
-def fill_table(table: QTableWidget, rows: Sequence[Sequence[str]]) -> None:
-    table.setRowCount(len(rows))
-    for row, cells in enumerate(rows):
-        for column, text in enumerate(cells):
-            item = QTableWidgetItem(text)
-            item.setToolTip(text)
-            table.setItem(row, column, item)
-
-
-class StudyChoice(QListWidget):
-    """Which of the studies that are registered in one place; Enter or a double click chooses."""
-
-    picked = Signal(str)  # the study's id
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAccessibleName("Studies on this server")
-        self.itemActivated.connect(lambda item: self.picked.emit(item.data(Qt.ItemDataRole.UserRole)))
-
-    def show_studies(self, titles: Mapping[str, str]) -> None:
-        """titles: by id."""
-        self.clear()
-        for study_id, title in sorted(titles.items(), key=lambda held: held[1].casefold()):
-            item = QListWidgetItem(title)
-            item.setData(Qt.ItemDataRole.UserRole, study_id)
-            self.addItem(item)
-        self.setCurrentRow(0)
-        self.setFocus()
+def narrow(box: QCheckBox) -> QCheckBox:
+    """Its focus ring is as wide as its words."""
+    box.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+    return box
 
 
 class Choice(QWidget):

@@ -180,7 +180,11 @@ def _table(table: Table) -> str:
         return head + _records(table) + note
     titles = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
     rows = "".join("<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
-    grid = "width='100%' border='1' cellspacing='0' cellpadding='6' style='border-collapse: collapse; border-color: #c8c8c8'"
+    padding = 6 if len(table.columns) < 8 else 3  # else words of many columns are broken anywhere
+    grid = (
+        f"width='100%' border='1' cellspacing='0' cellpadding='{padding}' "
+        "style='border-collapse: collapse; border-color: #c8c8c8'"
+    )
     return f"{head}<table {grid}><thead><tr>{titles}</tr></thead>{rows}</table>{note}"
 
 

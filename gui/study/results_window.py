@@ -27,7 +27,8 @@ from gui.errors import NoticesBar
 from gui.file_dialogs import choose_file, choose_new_file
 from gui.study.background import Background, Steps, StoppedError
 from gui.study.gallery import Gallery
-from gui.study.parts import StudyChoice, StudyWindow, TaskBar, button, label
+from gui.study.lists import StudyChoice
+from gui.study.parts import StudyWindow, TaskBar, button, label
 from gui.study.results_data import CaseResult, Door, Results, ResultsRequest
 from gui.study.results_export import save_plot, save_table
 from gui.study.results_pages import OverviewPage, PlotPage, TablesPage
@@ -148,6 +149,7 @@ class ResultsWindow(StudyWindow):
             head.addWidget(made)
         self.index = QListWidget()
         self.index.setAccessibleName("Parts of the results")
+        self.index.setStyleSheet("QListWidget { padding: 2px; }")  # the chosen part never lies over the focus ring
         self.index.setFixedWidth(round(15 * self.fontMetrics().height()))
         self.stack = QStackedWidget()
         self.overview, self.tables_page, self.gallery = OverviewPage(), TablesPage(), Gallery(jobs)
@@ -174,8 +176,8 @@ class ResultsWindow(StudyWindow):
     def _ask_what(self) -> None:
         from gui.study import results_tasks
 
-        self._show_door("Looking what is there …", ask=False)
-        self._compute("Looking what is there", results_tasks.look, (self._request,), self._on_door)
+        self._show_door("Opening …", ask=False)
+        self._compute("Opening", results_tasks.look, (self._request,), self._on_door)
 
     def _on_door(self, door: Door) -> None:
         if door.studies:

@@ -113,6 +113,9 @@ class StudyWizard(StudyWindow):
         self.wrong = label("", "warning")
         self.back_button = button("&Back", lambda: self.step(-1), "previous")
         self.next_button = button("Ne&xt", lambda: self.step(1), "", "main")
+        kept = self.next_button.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)  # “Back” stays where it is on the last page
+        self.next_button.setSizePolicy(kept)
         side = QFrame()
         column = QVBoxLayout(side)
         column.setContentsMargins(8, 14, 0, 12)

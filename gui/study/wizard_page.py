@@ -11,13 +11,12 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QLineEdit,
     QPlainTextEdit,
-    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from gui.study.parts import PageScroll, label
+from gui.study.parts import PageScroll, label, narrow, roomy
 from gui.study.wizard_state import WizardState
 from study.protocol import Part
 
@@ -84,7 +83,7 @@ class WizardPage(QWidget):
         return Bound(field, lambda: _show_plain(field, read()))
 
     def number(self, read: Callable[[], int], write: Callable[[int], object], low: int, high: int) -> Bound:
-        field = QSpinBox(minimum=low, maximum=high)
+        field = roomy(QSpinBox(minimum=low, maximum=high))
         field.setMaximumWidth(round(8 * self.fontMetrics().height()))
         field.valueChanged.connect(write)
         return Bound(field, lambda: _show_value(field, read()))
@@ -92,16 +91,13 @@ class WizardPage(QWidget):
     def decimal(
         self, read: Callable[[], float], write: Callable[[float], object], low: float, high: float, digits: int
     ) -> Bound:
-        field = QDoubleSpinBox(minimum=low, maximum=high, decimals=digits, singleStep=10.0 ** (1 - digits))
+        field = roomy(QDoubleSpinBox(minimum=low, maximum=high, decimals=digits, singleStep=10.0 ** (1 - digits)))
         field.setMaximumWidth(round(8 * self.fontMetrics().height()))
         field.valueChanged.connect(write)
         return Bound(field, lambda: _show_value(field, read()))
 
     def check(self, words: str, read: Callable[[], bool], write: Callable[[bool], object]) -> Bound:
-        field = QCheckBox(words)
-        field.setSizePolicy(
-            QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed
-        )  # the focus ring is as wide as the words
+        field = narrow(QCheckBox(words))
         field.clicked.connect(write)
         return Bound(field, lambda: field.setChecked(read()))
 

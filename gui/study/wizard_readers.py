@@ -7,7 +7,7 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QSpinBox, QWidget
 
-from gui.study.parts import button, label
+from gui.study.parts import button, label, roomy
 from gui.study.wizard_page import WizardPage
 from study.protocol import Part, ReaderGroup
 
@@ -67,7 +67,7 @@ class ReadersPage(WizardPage):
         self.add_button.setEnabled(len(groups) < MOST_GROUPS)
 
     def _add_line(self, index: int) -> None:
-        count = QSpinBox(minimum=1, maximum=200)
+        count = roomy(QSpinBox(minimum=1, maximum=200))
         count.setAccessibleName(f"Group {index + 1}: number of readers")
         count.valueChanged.connect(partial(self._take, index))
         experience = QLineEdit(maxLength=200, placeholderText="e.g. consultant, at least 10 years of hip surgery")

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from gui.file_dialogs import choose_file
 from gui.study.background import Background, Steps, Task
-from gui.study.parts import allow, button, label
+from gui.study.parts import allow, button, label, narrow
 from gui.study.sizing_plot import Curve, SizingPlot
 from gui.study.wizard_draft import Variances
 from gui.study.wizard_page import Bound, WizardPage
@@ -70,7 +70,7 @@ class SizingPage(WizardPage):
 
     def _build(self) -> None:
         state = self.state
-        self.planned_box = QCheckBox("The study is planned to find a certain &difference")
+        self.planned_box = narrow(QCheckBox("The study is planned to find a certain &difference"))
         self.planned_box.clicked.connect(
             lambda on: state.set_plan(effect=0.05 if on else None, power=0.8 if on else None)
         )

@@ -8,11 +8,9 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog, QPushButton
 
-from gui.jobs import Jobs
 from gui.preferences import Preferences
 from gui.study.coordinator_window import CoordinatorWindow
 from gui.study.parts import NewPassphrase
-from imaging.worker import decode_worker
 from study.package import open_package
 from study.returned import write_return
 from tests.gui.study_desk import (
@@ -26,13 +24,6 @@ from tests.gui.study_desk import (
     register,
 )
 from tests.unit.study.study_maker import CHEAP, PASSPHRASE, ReaderMachine, session_of
-
-
-@pytest.fixture(scope="module")
-def jobs(qapp):
-    made = Jobs(decode_worker(), decode_worker, None)
-    yield made
-    made.shutdown()
 
 
 @pytest.fixture
@@ -172,6 +163,7 @@ def test_a_new_key_asks_for_a_new_package_and_offers_it(qtbot, window, tmp_path)
     dialog.reject()
     hand_out(qtbot, window, "R1", path)
     assert window.readers.item(0, 2).text() == "handed out"
+    assert not any("has a new key" in sentence for sentence in window.notices.sentences)
     window.take_in([read_elsewhere(path, "R1", passphrase="another passphrase")])
     done(qtbot, window, "answers of R1 were taken in")
     window.reset("R1", "a third passphrase", PASSPHRASE, "lost again")

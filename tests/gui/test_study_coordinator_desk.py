@@ -107,7 +107,7 @@ def test_results_are_asked_for_by_file_or_address(qtbot, desk_of, anchor, tmp_pa
     dialog.open_button.click()
     (window,) = desk.windows
     assert isinstance(window, ResultsWindow)
-    qtbot.waitUntil(lambda: "Looking" not in window.door_words.text(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: "Opening" not in window.door_words.text(), timeout=PATIENCE_MS)
     assert "server" in window.door_words.text()  # nobody is there, and that is said
 
 
