@@ -106,7 +106,8 @@ def _document(report: PaperReport, writer: QPdfWriter, size: QSizeF) -> QTextDoc
     document.setHtml(_html(report, width))
     document.setPageSize(size)
     _keep_headings(document)
-    document.setPageSize(QSizeF(size.width(), size.height() + 1))  # lay out anew: moved blocks leave later ones unpainted
+    # Lay it all out anew: blocks that were moved leave later ones unpainted.
+    document.setPageSize(QSizeF(size.width(), size.height() + 1))
     document.setPageSize(size)
     return document
 
