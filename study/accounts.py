@@ -34,6 +34,7 @@ class Meaning(StrEnum):
     READ_ALONE = "I gave these readings myself, alone, and without knowing the truth."
     CLOSED = "The reading phase is closed; no reading is taken in after this."
     ACCOUNT_RESET = "I gave this person a new key after their passphrase was lost."
+    ENTRY = "I made this entry as the coordinator."
 
 
 class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,11 +106,24 @@ def check_passphrase(account: Account, passphrase: str) -> None:
     _unlock(account, passphrase)
 
 
+class Signer:
+    """Somebody whose key is open, for as long as this object lives. The key is in memory only."""
+
+    def __init__(self, account: Account, passphrase: str) -> None:
+        """Raises AccountError where the passphrase is wrong."""
+        self._account = account
+        self._key = _unlock(account, passphrase)
+
+    def sign(self, statement: Statement) -> Signature:
+        """Raises AccountError where the statement is somebody else's."""
+        if (statement.account_id, statement.study_id) != (self._account.id, self._account.study_id):
+            raise AccountError("Nobody can sign for somebody else.")
+        return Signature(statement, to_base64(self._key.sign(_text(statement))))
+
+
 def sign(account: Account, passphrase: str, statement: Statement) -> Signature:
     """Raises AccountError where the passphrase is wrong or the statement is somebody else's."""
-    if (statement.account_id, statement.study_id) != (account.id, account.study_id):
-        raise AccountError("Nobody can sign for somebody else.")
-    return Signature(statement, to_base64(_unlock(account, passphrase).sign(_text(statement))))
+    return Signer(account, passphrase).sign(statement)
 
 
 def is_signed_by(signature: Signature, account: PublicAccount | Account) -> bool:

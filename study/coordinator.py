@@ -19,11 +19,10 @@ from study.accounts import (
     Meaning,
     Role,
     Signature,
+    Signer,
     Statement,
-    check_passphrase,
     create_account,
     reset_account,
-    sign,
 )
 from study.aids import Aid, make_aids
 from study.cases import (
@@ -36,7 +35,7 @@ from study.cases import (
     refuse_trained,
     study_cases,
 )
-from study.chain import Event, head_of
+from study.chain import Event, canonical_json, head_of
 from study.design import Slot, split_plot_blocks
 from study.dossier import Dossier, make_dossier
 from study.package import Images, make_plan, prepare_images, write_package
@@ -51,11 +50,13 @@ from study.study_events import (
     Closed,
     Deviation,
     Enrolled,
+    Entry,
     Packaged,
     Registered,
     StudyPayload,
     TakenIn,
     Unsealed,
+    entry_sha256,
 )
 from study.study_scores import StudyScores, open_aids, purpose_of, unsealed_scores
 from study.study_state import CoordinatorError, StudyState, fold_study, order_of, reader_chains, reader_of, replay
@@ -112,6 +113,11 @@ class Coordinator:
         self._store = store
         self._app_version = app_version
         self._cost = cost
+        self._signer: Signer | None = None
+
+    def unlock(self, passphrase: str) -> None:
+        """Let every entry from here on be signed. What asks for the passphrase anyway does this too. Raises AccountError."""
+        self._unlock(self.state().registered.coordinator, passphrase)
 
     # --- what the events say
 
@@ -182,6 +188,7 @@ class Coordinator:
             )
         account = create_account(coordinator_id, Role.COORDINATOR, protocol.study_id, passphrase, cost=self._cost)
         digest = protocol_sha256(protocol)
+        signer = self._unlock(account, passphrase)
         payload = Registered(
             protocol,
             digest,
@@ -190,7 +197,7 @@ class Coordinator:
             account,
             seal(truth, passphrase, purpose_of("truth", protocol), self._cost),
             seal(aids, passphrase, purpose_of("aids", protocol), self._cost),
-            self._sign(account, passphrase, protocol, digest, Meaning.REGISTERED),
+            signer.sign(self._statement(account, protocol, digest, Meaning.REGISTERED)),
         )
         self._append(account.id, payload)
         return payload
@@ -203,7 +210,7 @@ class Coordinator:
         account = create_account(
             reader_id, Role.READER, state.protocol.study_id, passphrase, experience=experience, cost=self._cost
         )
-        self._append(state.registered.coordinator.id, Enrolled(len(state.readers), account))
+        self._append_entry(state.registered, Enrolled(len(state.readers), account))
         if len(state.readers) >= state.protocol.planned_readers:
             self.deviate("One reader more than planned was enrolled.", "Recorded by the program.")
         return account
@@ -215,14 +222,8 @@ class Coordinator:
         if not reason.strip():
             raise CoordinatorError("Say why the account is reset.")
         account = reset_account(held.account, new_passphrase, self._cost)
-        signature = self._sign(
-            state.registered.coordinator,
-            coordinator_passphrase,
-            state.protocol,
-            state.registered.protocol_sha256,
-            Meaning.ACCOUNT_RESET,
-            account.public_key,
-        )
+        self._unlock(state.registered.coordinator, coordinator_passphrase)
+        signature = self._sign(state.registered, Meaning.ACCOUNT_RESET, account.public_key)
         self._append(state.registered.coordinator.id, AccountReset(account, reason, signature))
         return account
 
@@ -231,7 +232,7 @@ class Coordinator:
         state = self.state()
         if not what.strip() or not reason.strip():
             raise CoordinatorError("Say what was done otherwise, and why.")
-        self._append(state.registered.coordinator.id, Deviation(what, reason))
+        self._append_entry(state.registered, Deviation(what, reason))
 
     def prepare(
         self,
@@ -259,7 +260,7 @@ class Coordinator:
             raise CoordinatorError("Look at every image for names in the picture itself before it leaves this machine.")
         held = reader_of(state, reader_id)
         registered = state.registered
-        check_passphrase(registered.coordinator, passphrase)
+        self._unlock(registered.coordinator, passphrase)
         aids = open_aids(registered, passphrase) if state.protocol.shows_cnn else None
         plan = make_plan(state.protocol, order_of(state, reader_id), images, aids)
         digest = write_package(
@@ -274,7 +275,7 @@ class Coordinator:
             self._app_version,
         )
         payload = Packaged(reader_id, digest, plan, burned_in_checked)
-        self._append(registered.coordinator.id, payload)
+        self._append_entry(registered, payload)
         return payload
 
     # --- readings come back
@@ -303,7 +304,7 @@ class Coordinator:
         known = state.taken_in.get(returned.reader_id)
         payload = TakenIn(returned.reader_id, device, returned.head.seq, returned.head.hash, len(new))
         if new or known is None:
-            self._append(state.registered.coordinator.id, payload)
+            self._append_entry(state.registered, payload)
         return payload
 
     # --- the end
@@ -320,17 +321,11 @@ class Coordinator:
             raise CoordinatorError(
                 f"Not finished and signed: {', '.join(unsigned)}. Give a reason to close the reading phase all the same."
             )
-        check_passphrase(state.registered.coordinator, passphrase)
+        self._unlock(state.registered.coordinator, passphrase)
         if unsigned:
             self.deviate(f"Closed before these had finished: {', '.join(unsigned)}.", reason_if_unfinished)
         self._note_ends(state, events)
-        signature = self._sign(
-            state.registered.coordinator,
-            passphrase,
-            state.protocol,
-            state.registered.protocol_sha256,
-            Meaning.CLOSED,
-        )
+        signature = self._sign(state.registered, Meaning.CLOSED)
         self._append(state.registered.coordinator.id, Closed(signature))
         self._store.export_heads()  # at once: from here on a cut-off end must show, whatever becomes of this program
 
@@ -340,7 +335,8 @@ class Coordinator:
         scores = unsealed_scores(events, self._store.study, passphrase)
         state = fold_study(events, self._store.study)
         if not state.unsealed_utc:
-            self._append(state.registered.coordinator.id, Unsealed(state.protocol.truth_commitment))
+            self._unlock(state.registered.coordinator, passphrase)
+            self._append_entry(state.registered, Unsealed(state.protocol.truth_commitment))
         return scores
 
     # --- inside
@@ -360,13 +356,29 @@ class Coordinator:
                     added = last.seq - (known.seq if known else 0)
                     head = head_of(last)
                     payload = TakenIn(reader, head.device, head.seq, head.hash, added)
-                    self._append(state.registered.coordinator.id, payload)
+                    self._append_entry(state.registered, payload)
 
     def _append(self, actor: str, payload: StudyPayload) -> Event:
         return self._store.append(KIND_OF[type(payload)], actor, payload).result()
 
-    def _sign(
-        self, account: Account, passphrase: str, protocol: Protocol, digest: str, meaning: Meaning, about: str = ""
-    ) -> Signature:
-        head = self._store.head()
-        return sign(account, passphrase, Statement(protocol.study_id, digest, account.id, meaning, head, about))
+    def _append_entry(self, registered: Registered, payload: Entry) -> Event:
+        """Signed, once the key is open; entries that are not are named by the check."""
+        if self._signer is not None:
+            about = entry_sha256(canonical_json(payload))
+            payload = msgspec.structs.replace(payload, signature=self._sign(registered, Meaning.ENTRY, about))
+        return self._append(registered.coordinator.id, payload)
+
+    def _unlock(self, account: Account, passphrase: str) -> Signer:
+        self._signer = Signer(account, passphrase)
+        return self._signer
+
+    def _sign(self, registered: Registered, meaning: Meaning, about: str = "") -> Signature:
+        assert self._signer is not None
+        return self._signer.sign(
+            self._statement(registered.coordinator, registered.protocol, registered.protocol_sha256, meaning, about)
+        )
+
+    def _statement(
+        self, account: Account, protocol: Protocol, digest: str, meaning: Meaning, about: str = ""
+    ) -> Statement:
+        return Statement(protocol.study_id, digest, account.id, meaning, self._store.head(), about)

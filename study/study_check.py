@@ -21,12 +21,14 @@ from study.study_events import (
     Closed,
     Deviation,
     Enrolled,
+    Packaged,
     Registered,
     Started,
     StudyPayload,
     TakenIn,
     Unsealed,
     decode_study,
+    entry_sha256,
 )
 from study.study_state import CoordinatorError, StudyState, by_time, fold_study, replay
 
@@ -54,6 +56,25 @@ def check_study(events: Iterable[Event], study: str) -> list[Flaw]:
         device = next((d for d, r in _devices(state, held).items() if r == reader), "")
         out += [Flaw(device, v.seq, f"{reader}: {v.sentence}") for v in session.violations]
     return out
+
+
+def unsigned_entries(events: Iterable[Event], study: str) -> list[Event]:
+    """The coordinator's entries that no signature of their own holds: those of earlier versions, and made without the key.
+
+    In a file only who holds it could have added them; on a server, whoever may insert rows in the coordinator's name.
+    """
+    held = [event for event in events if event.study == study]
+    try:
+        coordinator = fold_study(held, study).registered.coordinator.id
+    except CoordinatorError:
+        return []
+    return [
+        event
+        for event in by_time(held, study)
+        if event.actor == coordinator
+        and isinstance(payload := _decoded(event), Deviation | Enrolled | Packaged | TakenIn | Unsealed)
+        and payload.signature is None
+    ]
 
 
 def _devices(state: StudyState, events: list[Event]) -> dict[str, str]:
@@ -130,6 +151,11 @@ def _check_signed(state: StudyState, event: Event, payload: StudyPayload, note: 
             about = account.public_key
         case Closed():
             signature, meaning, what = payload.signature, Meaning.CLOSED, "The close of the reading phase"
+        case Deviation() | Enrolled() | Packaged() | TakenIn() | Unsealed():
+            if payload.signature is None:
+                return  # see `unsigned_entries`
+            signature, meaning, what = payload.signature, Meaning.ENTRY, "This entry"
+            about = entry_sha256(event.payload)
         case _:
             return
     registered, statement = state.registered, signature.statement

@@ -5,13 +5,15 @@ They belong to chains of the study (`Event.study` is its id). Payloads hold no p
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
 from study.accounts import Account, PublicAccount, Signature
 from study.cases import StudyCase
-from study.chain import Event
+from study.chain import Event, canonical_json
 from study.design import Plan
 from study.model import Reading
 from study.protocol import Protocol
@@ -57,11 +59,13 @@ class Deviation(msgspec.Struct, frozen=True):
 
     what: str
     reason: str
+    signature: Signature | None = None  # see `entry_sha256`
 
 
 class Enrolled(msgspec.Struct, frozen=True):
     number: int  # from 0: which order the reader gets
     account: Account
+    signature: Signature | None = None  # see `entry_sha256`
 
 
 class AccountReset(msgspec.Struct, frozen=True):
@@ -77,6 +81,7 @@ class Packaged(msgspec.Struct, frozen=True):
     manifest_sha256: str
     plan: Plan
     burned_in_checked: bool  # somebody looked at every image for names in the picture itself
+    signature: Signature | None = None  # see `entry_sha256`
 
 
 class TakenIn(msgspec.Struct, frozen=True):
@@ -87,6 +92,7 @@ class TakenIn(msgspec.Struct, frozen=True):
     seq: int  # of its last event
     hash: str
     added: int
+    signature: Signature | None = None  # see `entry_sha256`
 
 
 class Closed(msgspec.Struct, frozen=True):
@@ -97,6 +103,7 @@ class Unsealed(msgspec.Struct, frozen=True):
     """The truth was opened, and fits the commitment."""
 
     truth_commitment: str
+    signature: Signature | None = None  # see `entry_sha256`
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -197,3 +204,13 @@ def decode_study(event: Event) -> StudyPayload | None:
     """The event's payload; None for a kind that is not a study's. Raises msgspec.DecodeError for a damaged one."""
     payload_type = STUDY_PAYLOADS.get(event.kind)
     return None if payload_type is None else msgspec.json.decode(event.payload, type=payload_type)
+
+
+Entry = Deviation | Enrolled | Packaged | TakenIn | Unsealed  # the coordinator's, each with a signature of its own
+
+
+def entry_sha256(payload: str) -> str:
+    """SHA-256 (hex) of an entry's canonical JSON without its signature: what the signature is about."""
+    fields = msgspec.json.decode(payload, type=dict[str, Any])
+    fields.pop("signature", None)
+    return hashlib.sha256(canonical_json(fields).encode("utf-8")).hexdigest()

@@ -26,7 +26,7 @@ def add_verify_arguments(parser: argparse.ArgumentParser) -> None:
 def verify(arguments: argparse.Namespace) -> int:
     from study import package, returned
     from study.store import read_end, verify_record
-    from study.study_check import check_study
+    from study.study_check import check_study, unsigned_entries
     from study.study_state import registered_studies
 
     where = arguments.record
@@ -49,8 +49,15 @@ def verify(arguments: argparse.Namespace) -> int:
         say(f"{problems} problem(s); {counted} are sound.")
         return EXIT_PROBLEMS
     say(f"{counted}, all sound.")
-    for title in titles.values():
+    for study, title in titles.items():
         say(f"Study “{title}”: protocol, case list, signatures and readings fit.")
+        unsigned = unsigned_entries(history.events, study)
+        if unsigned:
+            say(
+                f"{len(unsigned)} of the coordinator's entries carry no signature of their own (event "
+                f"{', '.join(str(event.seq) for event in unsigned)}): in a file only its holder could add them, on a "
+                "server whoever may insert rows."
+            )
     for sentence in _reach(where, history.end):
         say(sentence)
     return EXIT_DONE

@@ -10,12 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from study.accounts import Meaning, Role, Statement, create_account, sign
+from study.accounts import AccountError, Meaning, Role, Statement, create_account, sign
 from study.chain import Event, canonical_json, empty_head, head_of, make_event
+from study.coordinator import Coordinator
 from study.store import read_record
-from study.study_check import check_study
-from study.study_events import Answered, Closed, Deviation, Registered, Unsealed
-from tests.unit.study.study_maker import CHEAP, PASSPHRASE, STUDY, protocol
+from study.study_check import check_study, unsigned_entries
+from study.study_events import Answered, Closed, Deviation, Enrolled, Registered, Unsealed
+from tests.unit.study.study_maker import CHEAP, PASSPHRASE, STUDY, protocol, registered
 from tests.unit.study.whole_study import run, whole_study
 
 READER = "device R1"
@@ -225,3 +226,44 @@ def test_the_analysis_of_a_damaged_study_says_so_first(made, file, tmp_path, cap
     assert run("analyse", file, "--passphrase-file", secret) == 2
     assert "registration of this study is damaged" in capsys.readouterr().err
     assert run("verify", file) == 1
+
+
+def test_each_entry_of_the_coordinator_carries_a_signature_that_cannot_be_moved(file, capsys):
+    history = read_record(file, [])
+    own = [event for event in history.events if event.device == coordinator_of(file)]
+    assert unsigned_entries(history.events, STUDY) == []
+    enrolled = next(event for event in own if event.kind == "study.enrolled")
+    payload = msgspec.json.decode(enrolled.payload, type=Enrolled)
+    other = msgspec.structs.replace(payload.account, experience="expert")
+
+    def added(entry):
+        event = make_event(head_of(own[-1]), own[-1].utc, "coordinator", enrolled.kind, canonical_json(entry))
+        events = [*history.events, event]
+        return [flaw.sentence for flaw in check_study(events, STUDY)], unsigned_entries(events, STUDY)
+
+    said, unsigned = added(msgspec.structs.replace(payload, account=other))
+    assert "This entry carries a signature for something else." in said
+    assert "This entry was signed for another place in the record." in said
+    assert unsigned == []
+    forged = msgspec.structs.replace(payload.signature, value="AAAA")
+    assert (
+        "This entry is not signed by the coordinator." in added(msgspec.structs.replace(payload, signature=forged))[0]
+    )
+    said, unsigned = added(msgspec.structs.replace(payload, account=other, signature=None))
+    assert [event.seq for event in unsigned] == [own[-1].seq + 1]
+
+
+def test_entries_without_a_signature_of_their_own_are_named(tmp_path, capsys):
+    """Of studies of earlier versions, and where the coordinator's key was not open."""
+    _, machine, _, _ = registered(tmp_path, protocol())
+    again = Coordinator(machine.store, "1", CHEAP)
+    again.enrol("R1", PASSPHRASE)
+    again.unlock(PASSPHRASE)
+    again.enrol("R2", PASSPHRASE)
+    with pytest.raises(AccountError, match="not the passphrase"):
+        again.unlock("another passphrase")
+    assert [event.seq for event in unsigned_entries(machine.store.events(), STUDY)] == [2]
+    assert again.check() == []
+    machine.store.close()
+    assert run("verify", machine.store.path) == 0
+    assert "1 of the coordinator's entries carry no signature of their own (event 2)" in capsys.readouterr().out
