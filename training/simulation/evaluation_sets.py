@@ -40,7 +40,7 @@ from training.simulation.options import SimulationOptions
 from training.simulation.refused.uncovered import SHARES
 from training.simulation.truth import Label
 
-VERSION = 2
+VERSION = 3
 FROZEN_FOLDER = Path(__file__).resolve().parent / "frozen"
 
 
@@ -57,17 +57,17 @@ class EvaluationSet:
 EVALUATION_SETS: dict[str, EvaluationSet] = {
     each.name: each
     for each in (
-        EvaluationSet("calibration", 9101, 1500, SimulationOptions(unsuitable_share=0.2), "temperature and thresholds"),
-        EvaluationSet("fresh", 9102, 2000, SimulationOptions(), "headline figures: new seeds, the trained ranges"),
-        EvaluationSet("shifted", 9103, 1000, SimulationOptions(shifted=True), "other stems, spectra, tone, positions"),
+        EvaluationSet("calibration", 9201, 1500, SimulationOptions(unsuitable_share=0.2), "temperature and thresholds"),
+        EvaluationSet("fresh", 9202, 2000, SimulationOptions(), "headline figures: new seeds, the trained ranges"),
+        EvaluationSet("shifted", 9203, 1000, SimulationOptions(shifted=True), "other stems, spectra, tone, positions"),
         EvaluationSet(
-            "coarse", 9104, 500, SimulationOptions(size_px=(160, 340), pelvis_share=0.0), "above 0.7 mm per pixel"
+            "coarse", 9204, 500, SimulationOptions(size_px=(160, 340), pelvis_share=0.0), "above 0.7 mm per pixel"
         ),
-        EvaluationSet("gate", 9105, 1500, SimulationOptions(unsuitable_share=0.75), "what must be refused"),
+        EvaluationSet("gate", 9205, 1500, SimulationOptions(unsuitable_share=0.75), "what must be refused"),
     )
 }
-_VERSION_1_SEEDS = frozenset(range(9001, 9006))
-RESERVED_SEEDS = _VERSION_1_SEEDS | {each.seed for each in EVALUATION_SETS.values()}  # never train on these
+_EARLIER_SEEDS = frozenset((*range(9001, 9006), *range(9101, 9106)))  # versions 1 and 2
+RESERVED_SEEDS = _EARLIER_SEEDS | {each.seed for each in EVALUATION_SETS.values()}  # never train on these
 
 
 def refuse_reserved(seed: int) -> None:
@@ -129,7 +129,12 @@ def fingerprint(each: EvaluationSet, images: int = 40) -> str:
         "options": asdict(each.options),
         "families": stem_families.FAMILIES,
         "refused": [refused.KINDS, SHARES, coverage.MISSING_STEM, coverage.MISSING_DOME],
-        "rule": [visibility.VISIBLE_CNR, visibility.VISIBLE_CONTRAST, visibility.MIN_VISIBLE_SHARE],
+        "rule": [
+            visibility.VISIBLE_CNR,
+            visibility.VISIBLE_CONTRAST,
+            visibility.MIN_VISIBLE_SHARE,
+            radiograph.COARSE_MM,
+        ],
         "draws": [draws(each.seed, index, each.options) for index in range(images)],
     }
     return hashlib.sha256(json.dumps(_plain(content), sort_keys=True).encode()).hexdigest()

@@ -26,6 +26,12 @@ class Frame:
         """final pixels per working pixel (x, y)"""
         return self.cols / self.canvas.cols, self.rows / self.canvas.rows
 
+    @property
+    def final_pixel_mm(self) -> float:
+        """The final image's, the geometric mean of both directions."""
+        sx, sy = self.scale
+        return float(self.canvas.pixel_mm / np.sqrt(sx * sy))
+
     def final_points(self, points: np.ndarray) -> np.ndarray:
         """Working pixels -> final pixels."""
         sx, sy = self.scale

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from imaging.radiograph import Side
 from training.simulation import anatomy, overlays, physics, refused
+from training.simulation.canvas import Field
 from training.simulation.designs import DrawnHip, HipDesign, draw_design, draw_plans
 from training.simulation.exposing import expose, finish
 from training.simulation.framing import Frame, frame_pelvis, frame_single, mirrored
@@ -14,6 +17,7 @@ from training.simulation.options import DEFAULT, SimulationOptions
 from training.simulation.scene import background, draw_hip, hip_band
 from training.simulation.streams import Stream, streams
 from training.simulation.truth import (
+    ComponentTruth,
     Label,
     SimulatedRadiograph,
     Suitability,
@@ -22,6 +26,8 @@ from training.simulation.truth import (
 from training.simulation.visibility import MIN_VISIBLE_SHARE
 
 MAX_ATTEMPTS = 5
+COARSE_MM = 0.5  # per pixel of the final image: above it lines begin to be lost
+PARTS = ("stem", "cup")
 
 
 def simulate(seed: int, index: int, options: SimulationOptions = DEFAULT) -> SimulatedRadiograph:
@@ -55,32 +61,58 @@ def _simulate_suitable(stream: Stream, options: SimulationOptions, pelvis: bool)
     paths = physics.Paths(frame.canvas)
     sockets = [None if each.replaced else 26.0 * patient.size for each in (design, *others)]
     background(paths, frame.canvas, patient, stream, (sockets[0], sockets[1] if others else 26.0 * patient.size))
-    without_hips = paths.stack
+    render = partial(_render, stream, patient, [design, *others], frame, paths, paths.stack, pelvis)
+    image, notes = _until_seen(partial(render, options))
+    unseen = _unseen(image)
+    if frame.final_pixel_mm > COARSE_MM and any(hip.label is Label.FIXED for hip in image.truth.hips):
+        # Loose hips whose line cannot be seen are taken out; were fixed ones left in, few pixels would mean "fixed".
+        # The twin is the same hip in the same picture, drawn as if it were loose.
+        twin, _ = _until_seen(partial(render, replace(options, prevalence=1.0)))
+        would_be_unseen = _unseen(twin)
+        lost = {hip.side for hip in _relabelled(twin, would_be_unseen, []).truth.hips if hip.label is Label.BORDERLINE}
+        fixed = {hip.side for hip in image.truth.hips if hip.label is Label.FIXED}
+        unseen |= {(side, part) for side, part in would_be_unseen if side in lost & fixed}
+    return _relabelled(image, unseen, notes)
+
+
+def _until_seen(
+    render: Callable[[int, tuple[str, ...]], tuple[SimulatedRadiograph, str]],
+) -> tuple[SimulatedRadiograph, list[str]]:
+    """Drawn again, each time more plainly, until every loose component's line is seen, or for the last time."""
     notes: list[str] = []
-    best: SimulatedRadiograph | None = None
     for attempt in range(MAX_ATTEMPTS):
-        paths.stack = without_hips.copy()
-        best, failed = _render(stream, options, patient, [design, *others], frame, paths, pelvis, attempt, tuple(notes))
+        image, failed = render(attempt, tuple(notes))
         if not failed:
-            return best
+            break
         notes.append(f"redrawn: {failed}")
-    assert best is not None
-    return _relabelled(best, notes)
+    return image, notes
+
+
+def _unseen(image: SimulatedRadiograph) -> set[tuple[Side, str]]:
+    """The loose components whose line cannot be seen."""
+    return {
+        (hip.side, name)
+        for hip in image.truth.hips
+        for name, part in zip(PARTS, (hip.stem, hip.cup), strict=True)
+        if part is not None and part.label is Label.LOOSE and (part.line_visible_share or 0.0) < MIN_VISIBLE_SHARE
+    }
 
 
 def _render(
     stream: Stream,
-    options: SimulationOptions,
     patient: anatomy.Patient,
     designs: list[HipDesign],
     frame: Frame,
     paths: physics.Paths,
+    without_hips: Field,
     pelvis: bool,
+    options: SimulationOptions,
     emphasis: int,
     notes: tuple[str, ...],
 ) -> tuple[SimulatedRadiograph, str]:
     """(radiograph, what a loose component lacks to be seen or "") with the hips drawn into the paths."""
     canvas = frame.canvas
+    paths.stack = without_hips.copy()
     drawn: list[DrawnHip] = []
     for number, design in enumerate(designs):
         name = "main" if number == 0 else "other"
@@ -100,15 +132,18 @@ def _render(
     return finish(grey, look, frame, truth), failed
 
 
-def _relabelled(image: SimulatedRadiograph, notes: list[str]) -> SimulatedRadiograph:
-    """A loose component whose line cannot be seen even after redrawing is called borderline, and that is recorded."""
+def _relabelled(image: SimulatedRadiograph, unseen: set[tuple[Side, str]], notes: list[str]) -> SimulatedRadiograph:
+    """A component whose line cannot be seen, or could not be were it loose, is called borderline; that is recorded."""
+    if not unseen:
+        return image
     hips = []
     for hip in image.truth.hips:
-        parts = []
-        for part in (hip.stem, hip.cup):
-            if part is not None and part.label is Label.LOOSE and (part.line_visible_share or 0.0) < MIN_VISIBLE_SHARE:
+        parts: list[ComponentTruth | None] = []
+        for name, part in zip(PARTS, (hip.stem, hip.cup), strict=True):
+            if part is not None and (hip.side, name) in unseen:
+                why = "line not visible" if part.label is Label.LOOSE else f"a {name} line would not be visible"
+                notes.append(f"relabelled borderline: {hip.side.value} {why}")
                 part = replace(part, label=Label.BORDERLINE)
-                notes.append(f"relabelled borderline: {hip.side.value} line not visible")
             parts.append(part)
         stem, cup = parts
         label = combine(stem.label, cup.label) if stem is not None and cup is not None else hip.label

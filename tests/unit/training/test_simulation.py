@@ -195,6 +195,18 @@ def test_lines_are_darker_than_their_neighbours(images):
     assert np.mean(np.array(differences) > 0.01) > 0.85
 
 
+def test_whether_a_line_could_be_seen_is_asked_of_fixed_hips_too():
+    """Drawn loose or drawn fixed, the same hips are kept: were it otherwise, few pixels would mean "fixed"."""
+    coarse = SimulationOptions(size_px=(160, 165), pelvis_share=0.0, work_spacing_mm=0.5)
+    lost = [
+        [simulate(77, index, replace(coarse, prevalence=share)).truth for index in (0, 2, 6)] for share in (1.0, 0.0)
+    ]
+    kept = [[truth.label is not Label.BORDERLINE for truth in each] for each in lost]
+    assert kept[0] == kept[1]
+    assert not all(kept[0])
+    assert any("would not be visible" in note for truth in lost[1] for note in truth.notes)
+
+
 def test_mixture_follows_the_options():
     fixed = [simulate(61, index, replace(SMALL, prevalence=0.0, borderline_share=0.0)) for index in range(8)]
     assert {image.truth.label for image in fixed} == {Label.FIXED}
