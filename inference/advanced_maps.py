@@ -44,7 +44,8 @@ def compute(
 ) -> SaliencyMap:
     """The map of the loose logit by `method` over the region's square, on the CPU.
 
-    `way` is the prediction's: the map is made of the picture as the network saw it, and laid over it as it came. Raises InferenceError where torch is not installed or the bundle has no torch weights.
+    `way` is the prediction's: the map is made of the picture as the network saw it, and laid over it as it came.
+    Raises InferenceError where torch is not installed or the bundle has no torch weights.
     """
     if method not in METHODS:
         raise InferenceError(f"“{method}” is no known saliency method: choose one of {', '.join(METHODS)}.")
