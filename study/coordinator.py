@@ -119,6 +119,15 @@ class Coordinator:
         """Let every entry from here on be signed. What asks for the passphrase anyway does this too. Raises AccountError."""
         self._unlock(self.state().registered.coordinator, passphrase)
 
+    @property
+    def is_unlocked(self) -> bool:
+        """Whether every entry from here on is signed."""
+        return self._signer is not None
+
+    def lock(self) -> None:
+        """Forget the key."""
+        self._signer = None
+
     # --- what the events say
 
     def state(self) -> StudyState:

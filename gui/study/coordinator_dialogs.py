@@ -3,94 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
-from gui.study.parts import Form, NewPassphrase, align_captions, allow, button, label
-
-
-class Ask(QDialog):
-    """A few fields and one button that is allowed once they make sense."""
-
-    def __init__(self, parent: QWidget, title: str, lead: str, do: str) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(title)
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(18, 16, 18, 14)
-        self.column.setSpacing(12)
-        self.column.addWidget(label(title, "title"))
-        self.column.addWidget(label(lead, "muted"))
-        self.form = Form()
-        self._forms = [self.form]
-        self.column.addLayout(self.form)
-        self.why_not = label("", "small")
-        self.ok_button = button(do, self.accept, "", "main")
-        self.ok_button.setDefault(True)
-        row = QHBoxLayout()
-        row.addWidget(self.why_not, 1)
-        self.cancel_button = button("Cancel", self.reject)
-        row.addWidget(self.cancel_button)
-        row.addWidget(self.ok_button)
-        self._tests: list[Callable[[], str]] = []
-        self.column.addStretch(1)
-        self.column.addLayout(row)
-        self.setMinimumWidth(34 * self.fontMetrics().height())
-
-    def line(self, caption: str, hint: str = "", *, needed: str = "", secret: bool = False) -> QLineEdit:
-        """needed: the sentence that asks for it."""
-        field = QLineEdit(maxLength=200)
-        if secret:
-            field.setEchoMode(QLineEdit.EchoMode.Password)
-            field.setMaxLength(1000)
-        self._add(caption, field, hint)
-        field.textChanged.connect(self.refresh)
-        if needed:
-            self._tests.append(lambda: "" if field.text().strip() else needed)
-        self.refresh()
-        return field
-
-    def text(self, caption: str, needed: str) -> QPlainTextEdit:
-        field = QPlainTextEdit()
-        field.setTabChangesFocus(True)
-        field.setFixedHeight(4 * field.fontMetrics().lineSpacing())
-        self._add(caption, field)
-        field.textChanged.connect(self.refresh)
-        self._tests.append(lambda: "" if field.toPlainText().strip() else needed)
-        self.refresh()
-        return field
-
-    def new_passphrase(self, whose: str, caption: str) -> NewPassphrase:
-        field = NewPassphrase(whose, caption)
-        self.form.addRow(field)
-        self._forms.append(field.form)
-        align_captions(*self._forms)
-        self._bring_buttons_last()
-        field.changed.connect(self.refresh)
-        self._tests.append(field.problem)
-        self.refresh()
-        return field
-
-    def _add(self, caption: str, field: QWidget, hint: str = "") -> None:
-        """The first field has the keyboard; the buttons come last."""
-        self.form.add(caption, field, hint)
-        align_captions(*self._forms)
-        if self.focusWidget() is None or self.focusWidget() in (self.ok_button, self.cancel_button):
-            field.setFocus()
-        self._bring_buttons_last()
-
-    def _bring_buttons_last(self) -> None:
-        fields = [field for field in self.findChildren(QWidget) if field.focusPolicy() & Qt.FocusPolicy.TabFocus]
-        ordered = [field for field in fields if field not in (self.cancel_button, self.ok_button)]
-        for before, after in pairwise([*ordered, self.cancel_button, self.ok_button]):
-            QWidget.setTabOrder(before, after)
-
-    def refresh(self) -> None:
-        refusal = next((words for test in self._tests if (words := test())), "")
-        self.why_not.setText(refusal)
-        allow(self.ok_button, refusal)
+from gui.study.parts import Ask
 
 
 def ask_enrol(parent: QWidget, number: int, then: Callable[[str, str, str], object]) -> Ask:
@@ -122,7 +38,7 @@ def ask_reset(parent: QWidget, name: str, then: Callable[[str, str, str], object
     )
     reason = ask.line("&Reason", needed="Say why the account is reset.")
     new = ask.new_passphrase(name, "Their new &passphrase")
-    own = _own_passphrase(ask)
+    own = own_passphrase(ask)
     ask.accepted.connect(lambda: then(new.text, own.text(), reason.text()))
     ask.open()
     return ask
@@ -145,7 +61,7 @@ def ask_close(parent: QWidget, unfinished: Sequence[str], then: Callable[[str, s
         lead += f" Not finished and signed: {', '.join(unfinished)}. This becomes a deviation, with your reason."
     ask = Ask(parent, "Close the reading phase", lead, "&Close the reading phase")
     reason = ask.line("&Reason", needed="Say why it is closed before all have finished.") if unfinished else None
-    own = _own_passphrase(ask)
+    own = own_passphrase(ask)
     ask.accepted.connect(lambda: then(own.text(), reason.text() if reason is not None else ""))
     ask.open()
     return ask
@@ -154,11 +70,11 @@ def ask_close(parent: QWidget, unfinished: Sequence[str], then: Callable[[str, s
 def ask_own(parent: QWidget, title: str, lead: str, do: str, then: Callable[[str], object]) -> Ask:
     """The coordinator's passphrase, and what is done with it."""
     ask = Ask(parent, title, lead, do)
-    own = _own_passphrase(ask)
+    own = own_passphrase(ask)
     ask.accepted.connect(lambda: then(own.text()))
     ask.open()
     return ask
 
 
-def _own_passphrase(ask: Ask) -> QLineEdit:
+def own_passphrase(ask: Ask) -> QLineEdit:
     return ask.line("&Your passphrase", needed="Type the coordinator's passphrase.", secret=True)

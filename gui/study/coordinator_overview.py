@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from gui.study.study_place import Place
 from imaging.sources import Source
 from study.coordinator import Coordinator
 from study.protocol import Protocol
 from study.session import Step
 from study.store import StudyStore
+from study.study_check import unsigned_entries
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """Which study to open, and what the one who asks knows already. Lives in memory only, as the passphrase must."""
+
+    place: Place
+    study: str = ""  # its id; "" asks where a server holds several
+    passphrase: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -58,11 +69,12 @@ class Overview:
 
 @dataclass(frozen=True)
 class Check:
-    """What verification found: (chain, place, sentence), and how much was looked at."""
+    """What verification found: (chain, place, sentence), how much was looked at, and what no signature holds."""
 
     problems: tuple[tuple[str, str, str], ...]
     events: int
     chains: int
+    unsigned: tuple[int, ...]  # entries of the coordinator without a signature of their own, by their place
 
 
 def read_overview(study: OpenStudy) -> Overview:
@@ -116,7 +128,8 @@ def verify(study: OpenStudy) -> Check:
         for flaw in study.coordinator.flaws()
     ]
     heads = {(event.device, event.study) for event in history.events}
-    return Check(tuple(dict.fromkeys(found)), len(history.events), len(heads))
+    unsigned = tuple(event.seq for event in unsigned_entries(history.events, study.store.study))
+    return Check(tuple(dict.fromkeys(found)), len(history.events), len(heads), unsigned)
 
 
 def _chain(device: str) -> str:

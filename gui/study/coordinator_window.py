@@ -6,7 +6,6 @@ While others read it shows how far they are, never what they answered.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,24 @@ from gui.jobs import Jobs
 from gui.preferences import Preferences
 from gui.study import coordinator_dialogs as dialogs
 from gui.study.background import Background, Steps, Task
-from gui.study.coordinator_dialogs import Ask
-from gui.study.coordinator_overview import Check, OpenStudy, Overview, ReaderLine, places, read_overview, verify
+from gui.study.coordinator_key import Key
+from gui.study.coordinator_overview import (
+    Check,
+    OpenStudy,
+    Overview,
+    ReaderLine,
+    StudyRequest,
+    places,
+    read_overview,
+    verify,
+)
 from gui.study.coordinator_packages import HandOut
-from gui.study.coordinator_words import local_time, next_words, phase_words, reader_cells
+from gui.study.coordinator_words import check_words, local_time, next_words, phase_words, reader_cells
 from gui.study.lists import StudyChoice, fill_table, plain_table
-from gui.study.parts import StudyWindow, TaskBar, allow, button, card, label
+from gui.study.parts import Ask, StudyWindow, TaskBar, allow, button, card, label
 from gui.study.protocol_view import ProtocolView
 from gui.study.results_data import ResultsRequest
-from gui.study.study_place import Place, open_store, shown, studies_in
+from gui.study.study_place import open_store, shown, studies_in
 from study.coordinator import Coordinator
 from study.study_events import TakenIn
 from study.truth import KeyCost
@@ -43,7 +51,7 @@ class CoordinatorWindow(StudyWindow):
 
     def __init__(
         self,
-        place: Place,
+        request: StudyRequest,
         data_folder: Path,
         jobs: Jobs,
         preferences: Preferences,
@@ -52,12 +60,13 @@ class CoordinatorWindow(StudyWindow):
         *,
         cost: KeyCost | None = None,
     ) -> None:
-        """place: the study's file, or its postgresql:// URL. cost: of passphrases; the default but for tests."""
+        """request: with the passphrase, the window opens unlocked. cost: of passphrases; the default but for tests."""
         super().__init__(parent)
         self.setWindowFlag(Qt.WindowType.Window)
-        self.setWindowTitle(f"Study – {shown(place)}")
+        self.setWindowTitle(f"Study – {shown(request.place)}")
         self.setAcceptDrops(True)
-        self.place = place
+        self.place = request.place
+        self._request: StudyRequest | None = request  # until the study is open
         self._data_folder = data_folder
         self._jobs = jobs
         self._app_version = app_version
@@ -65,13 +74,14 @@ class CoordinatorWindow(StudyWindow):
         self.background = Background("coordinator", self)
         self._study: OpenStudy | None = None
         self.packages: HandOut | None = None
+        self._asked_key = False
         self._choose_next = ""  # the reader that the next overview shall choose
         self._noted = ""
         self._offers: dict[str, str] = {}  # notices that offer a new package, by reader
         self.overview: Overview | None = None
         self._build()
         self._update()
-        self.background.run("Opening the study", lambda _steps: studies_in(place), self._choose, self._tell)
+        self.background.run("Opening the study", lambda _steps: studies_in(request.place), self._choose, self._tell)
 
     # --- making it
 
@@ -81,6 +91,7 @@ class CoordinatorWindow(StudyWindow):
         self.title = label("Opening the study …", "title")
         self.facts = label("", "muted")
         self.phase = label("", "section")
+        self.key = Key(self.background)
         self.next_words = label("")
         self.choice = StudyChoice()
         self.choice.picked.connect(self._open)
@@ -103,8 +114,14 @@ class CoordinatorWindow(StudyWindow):
         column = QVBoxLayout()
         column.setContentsMargins(22, 16, 22, 14)
         column.setSpacing(10)
-        for widget in (self.title, self.facts, self.phase, self.next_words, self.choice):
-            column.addWidget(widget)
+        state = QHBoxLayout()
+        state.addWidget(self.phase, 1)
+        state.addWidget(self.key)
+        column.addWidget(self.title)
+        column.addWidget(self.facts)
+        column.addLayout(state)
+        column.addWidget(self.next_words)
+        column.addWidget(self.choice)
         column.addWidget(self.tabs, 1)
         column.addLayout(bottom)
         whole = QVBoxLayout(self)
@@ -169,8 +186,9 @@ class CoordinatorWindow(StudyWindow):
     # --- opening
 
     def _choose(self, studies: dict[str, str]) -> None:
-        if len(studies) == 1:
-            self._open(next(iter(studies)))
+        wanted = self._request.study if self._request is not None else ""
+        if len(studies) == 1 or wanted in studies:
+            self._open(wanted if wanted in studies else next(iter(studies)))
             return
         self.title.setText("Several studies are registered here. Which one?")
         self.choice.show()
@@ -184,6 +202,10 @@ class CoordinatorWindow(StudyWindow):
         scratch = self._data_folder / "studies" / study_id / "images"
         self._study = OpenStudy(Coordinator(store, self._app_version, self._cost), store, scratch)
         self.packages = HandOut(self, self._study, self._jobs)
+        self.key.belong_to(self._study.coordinator)
+        request, self._request = self._request, None
+        if request is not None and request.passphrase:
+            self.key.unlock(request.passphrase, lambda problem: self._tell(problem) if problem else None)
         self.refresh()
 
     def refresh(self) -> None:
@@ -216,6 +238,10 @@ class CoordinatorWindow(StudyWindow):
             if warning not in self.notices.sentences:
                 self._tell(warning)
         self._update()
+        if not self._asked_key:
+            self._asked_key = True
+            if not overview.closed_utc and not self.key.is_open:  # later on little is entered: that asks by itself
+                self.key.ask()
 
     # --- what may be done now
 
@@ -255,19 +281,20 @@ class CoordinatorWindow(StudyWindow):
         self.drop_words.setVisible(held is None or not held.closed_utc)
         self.phase.setText(phase_words(held))
         self.next_words.setText(next_words(held))
+        self.key.show_state()
 
     # --- doing it
 
     def ask_enrol(self) -> Ask:
         number = len(self.overview.readers) + 1 if self.overview else 1
-        return dialogs.ask_enrol(self, number, self.enrol)
+        return self.key.need(lambda: dialogs.ask_enrol(self, number, self.enrol))
 
-    def enrol(self, code: str, passphrase: str, experience: str) -> Task:
+    def enrol(self, code: str, passphrase: str, experience: str) -> None:
         def done(_account: object) -> None:
             self._choose_next = code
             self.note(f"{code} is enrolled. Hand out their package next.")
 
-        return self.do(f"Enrolling {code}", lambda held, _steps: held.enrol(code, passphrase, experience), done)
+        self.enter(f"Enrolling {code}", lambda held, _steps: held.enrol(code, passphrase, experience), done)
 
     def ask_reset(self) -> Ask:
         name = self.chosen_reader()
@@ -299,11 +326,14 @@ class CoordinatorWindow(StudyWindow):
             self.packages.ask(name or self.chosen_reader())
 
     def ask_take_in(self) -> None:
-        choose_file(self, "Take in a reader's answers", lambda path: self.take_in([path]))
+        self.key.need(lambda: choose_file(self, "Take in a reader's answers", lambda path: self.take_in([path])))
 
     def take_in(self, paths: list[Path]) -> None:
-        for path in paths:
-            self.do(f"Taking in {path.name}", partial(_take_in, path), self._on_taken_in)
+        def begin() -> None:
+            for path in paths:
+                self.do(f"Taking in {path.name}", partial(_take_in, path), self._on_taken_in)
+
+        self.key.need(begin)
 
     def _on_taken_in(self, taken: TakenIn) -> None:
         entries = f"{taken.added} new entr{'y' if taken.added == 1 else 'ies'}"
@@ -314,10 +344,10 @@ class CoordinatorWindow(StudyWindow):
         )
 
     def ask_deviation(self) -> Ask:
-        return dialogs.ask_deviation(self, self.deviate)
+        return self.key.need(lambda: dialogs.ask_deviation(self, self.deviate))
 
-    def deviate(self, what: str, why: str) -> Task:
-        return self.do(
+    def deviate(self, what: str, why: str) -> None:
+        self.enter(
             "Noting the deviation",
             lambda held, _steps: held.deviate(what, why),
             lambda _none: self.note("The deviation was noted."),
@@ -332,12 +362,7 @@ class CoordinatorWindow(StudyWindow):
     def _show_check(self, found: Check) -> None:
         fill_table(self.flaws, list(found.problems))
         self.flaws.setVisible(bool(found.problems))
-        what = f"{found.events} events in {found.chains} chain{'' if found.chains == 1 else 's'}"
-        number = len(found.problems)
-        verdict = (
-            f"{number} problem{'' if number == 1 else 's'}." if number else "All sound: hashes and signatures fit."
-        )
-        self.verdict.setText(f"{verdict} {what} were looked at, {datetime.now():%H:%M:%S}.")  # noqa: DTZ005
+        self.verdict.setText(check_words(found))
         self.tabs.setCurrentIndex(3)
 
     def ask_close(self) -> Ask:
@@ -386,6 +411,10 @@ class CoordinatorWindow(StudyWindow):
 
     # --- shared
 
+    def enter(self, title: str, work: Callable[[Coordinator, Steps], Any], then: Callable[[Any], object]) -> None:
+        """Something that becomes an entry, with the key; what asks for the passphrase itself goes by `do`."""
+        self.key.need(lambda: self.do(title, work, then))
+
     def do(self, title: str, work: Callable[[Coordinator, Steps], Any], then: Callable[[Any], object]) -> Task:
         """Something that changes the study; the window is brought up to date whatever became of it."""
         study = self._study
@@ -420,6 +449,7 @@ class CoordinatorWindow(StudyWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.background.shutdown()
+        self.key.forget()
         if self._study is not None:
             self._study.store.close()
         if self.packages is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gui.study.coordinator_overview import Overview, ReaderLine
+from gui.study.coordinator_overview import Check, Overview, ReaderLine
 
 
 def reader_cells(line: ReaderLine) -> tuple[str, ...]:
@@ -63,6 +63,22 @@ def next_words(held: Overview | None) -> str:
         else:
             words.append("Everybody has finished and signed: the reading phase can be closed.")
     return " ".join(words)
+
+
+def check_words(found: Check) -> str:
+    """The verdict of the verification."""
+    what = f"{found.events} events in {found.chains} chain{'' if found.chains == 1 else 's'} were looked at"
+    number = len(found.problems)
+    verdict = f"{number} problem{'' if number == 1 else 's'}." if number else "All sound: hashes and signatures fit."
+    words = f"{verdict} {what}, {datetime.now():%H:%M:%S}."  # noqa: DTZ005 - the coordinator's own clock
+    if not found.unsigned:
+        return words
+    one = len(found.unsigned) == 1
+    return (
+        f"{words} {len(found.unsigned)} of the coordinator's entries carr{'ies' if one else 'y'} no signature of "
+        f"{'its' if one else 'their'} own (event {', '.join(map(str, found.unsigned))}): whether the coordinator made "
+        f"{'it' if one else 'them'} cannot be told."
+    )
 
 
 def local_time(utc: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gui.jobs import Jobs
     from gui.preferences import Preferences
     from gui.study.background import Background
+    from gui.study.coordinator_overview import StudyRequest
     from gui.study.coordinator_window import CoordinatorWindow
     from gui.study.reading_window import StudyReadingWindow
     from gui.study.results_data import ResultsRequest
@@ -64,8 +65,14 @@ class StudyDesk(QObject):
             )
             self._ask_place("Open a study", lead, self.open_study)
             return
-        where = _where(path)
-        self._show(f"study {where}", lambda: self._make_coordinator(where))
+        from gui.study.coordinator_overview import StudyRequest
+
+        self.open_study_of(StudyRequest(_where(path)))
+
+    def open_study_of(self, request: StudyRequest) -> None:
+        """With what the one who asks knows already: which study of a server, the passphrase."""
+        name = f"study {request.place} {request.study if isinstance(request.place, str) else ''}"
+        self._show(name, lambda: self._make_coordinator(request))
 
     def read_package(self, path: Path | None = None) -> None:
         """The blinded reading window of a reader package. None asks for the file."""
@@ -153,13 +160,13 @@ class StudyDesk(QObject):
         from gui.study.wizard import StudyWizard
 
         wizard = StudyWizard(self._root, self._data_folder, self._jobs, self._preferences, self._app_version)
-        wizard.registered.connect(self.open_study)
+        wizard.registered.connect(self.open_study_of)
         return wizard
 
-    def _make_coordinator(self, where: Path | str) -> CoordinatorWindow:
+    def _make_coordinator(self, request: StudyRequest) -> CoordinatorWindow:
         from gui.study.coordinator_window import CoordinatorWindow
 
-        window = CoordinatorWindow(where, self._data_folder, self._jobs, self._preferences, self._app_version)
+        window = CoordinatorWindow(request, self._data_folder, self._jobs, self._preferences, self._app_version)
         window.results_asked.connect(self.show_results_of)
         return window
 

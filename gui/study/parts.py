@@ -1,8 +1,9 @@
-"""What the wizard's pages and the coordinator's window are built of, in the program's look."""
+"""What the windows of studies are built of, in the program's look."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
@@ -11,11 +12,13 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QButtonGroup,
     QCheckBox,
+    QDialog,
     QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QRadioButton,
@@ -314,6 +317,143 @@ class NewPassphrase(QWidget):
         mode = QLineEdit.EchoMode.Normal if on else QLineEdit.EchoMode.Password
         self.first.setEchoMode(mode)
         self.second.setEchoMode(mode)
+
+
+class Ask(QDialog):
+    """A few fields and one button that is allowed once they make sense."""
+
+    def __init__(self, parent: QWidget, title: str, lead: str, do: str) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(18, 16, 18, 14)
+        self.column.setSpacing(12)
+        self.column.addWidget(label(title, "title"))
+        self.column.addWidget(label(lead, "muted"))
+        self.form = Form()
+        self._forms = [self.form]
+        self.column.addLayout(self.form)
+        self.why_not = label("", "small")
+        self.ok_button = button(do, self.accept, "", "main")
+        self.ok_button.setDefault(True)
+        row = QHBoxLayout()
+        row.addWidget(self.why_not, 1)
+        self.cancel_button = button("Cancel", self.reject)
+        row.addWidget(self.cancel_button)
+        row.addWidget(self.ok_button)
+        self._tests: list[Callable[[], str]] = []
+        self.column.addStretch(1)
+        self.column.addLayout(row)
+        self.setMinimumWidth(34 * self.fontMetrics().height())
+
+    def line(self, caption: str, hint: str = "", *, needed: str = "", secret: bool = False) -> QLineEdit:
+        """needed: the sentence that asks for it."""
+        field = QLineEdit(maxLength=200)
+        if secret:
+            field.setEchoMode(QLineEdit.EchoMode.Password)
+            field.setMaxLength(1000)
+        self._add(caption, field, hint)
+        field.textChanged.connect(self.refresh)
+        if needed:
+            self._tests.append(lambda: "" if field.text().strip() else needed)
+        self.refresh()
+        return field
+
+    def text(self, caption: str, needed: str) -> QPlainTextEdit:
+        field = QPlainTextEdit()
+        field.setTabChangesFocus(True)
+        field.setFixedHeight(4 * field.fontMetrics().lineSpacing())
+        self._add(caption, field)
+        field.textChanged.connect(self.refresh)
+        self._tests.append(lambda: "" if field.toPlainText().strip() else needed)
+        self.refresh()
+        return field
+
+    def new_passphrase(self, whose: str, caption: str) -> NewPassphrase:
+        field = NewPassphrase(whose, caption)
+        self.form.addRow(field)
+        self._forms.append(field.form)
+        align_captions(*self._forms)
+        self._bring_buttons_last()
+        field.changed.connect(self.refresh)
+        self._tests.append(field.problem)
+        self.refresh()
+        return field
+
+    def _add(self, caption: str, field: QWidget, hint: str = "") -> None:
+        """The first field has the keyboard; the buttons come last."""
+        self.form.add(caption, field, hint)
+        align_captions(*self._forms)
+        if self.focusWidget() is None or self.focusWidget() in (self.ok_button, self.cancel_button):
+            field.setFocus()
+        self._bring_buttons_last()
+
+    def _fields(self) -> list[QWidget]:
+        fields = [field for field in self.findChildren(QWidget) if field.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        return [field for field in fields if field not in (self.cancel_button, self.ok_button)]
+
+    def _bring_buttons_last(self) -> None:
+        for before, after in pairwise([*self._fields(), self.cancel_button, self.ok_button]):
+            QWidget.setTabOrder(before, after)
+
+    def refresh(self) -> None:
+        refusal = next((words for test in self._tests if (words := test())), "")
+        self._say(refusal)
+        allow(self.ok_button, refusal)
+
+    def _say(self, words: str, role: str = "small") -> None:
+        """role: "warning" for what went wrong; what is still missing is small."""
+        self.why_not.setText(words)
+        if self.why_not.property("role") != role:
+            self.why_not.setProperty("role", role)
+            self.why_not.style().polish(self.why_not)
+
+
+class StayingAsk(Ask):
+    """Stays open until what it asks for is done, or given up; meanwhile nothing in it can be touched."""
+
+    def __init__(self, parent: QWidget, title: str, lead: str, do: str, meanwhile: str) -> None:
+        """meanwhile: what is said while it is being done."""
+        super().__init__(parent, title, lead, do)
+        self._meanwhile = meanwhile
+        self._busy = False
+
+    def start(self) -> None:
+        """Begin what was asked for; `told` is called once it has an end."""
+        raise NotImplementedError
+
+    def told(self, problem: str) -> None:
+        """ "" or the sentence that says why it could not be done."""
+        self._set_busy(False)
+        if not problem:
+            super().accept()
+            return
+        self._say(problem, "warning")
+        first = self.findChild(QLineEdit)
+        if first is not None:
+            first.selectAll()
+            first.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def accept(self) -> None:
+        """As Return and the button ask; `accepted` comes only once it is done."""
+        if not self._busy and self.ok_button.isEnabled():
+            self._set_busy(True)
+            self.start()
+
+    def reject(self) -> None:
+        """Not while it is on its way."""
+        if not self._busy:
+            super().reject()
+
+    def _set_busy(self, busy: bool) -> None:
+        self._busy = busy
+        for widget in (*self._fields(), self.cancel_button):
+            widget.setEnabled(not busy)
+        self.refresh()
+        if busy:
+            allow(self.ok_button, self._meanwhile)
+            self._say(self._meanwhile)
 
 
 class PageScroll(QScrollArea):

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from gui.study.coordinator_dialogs import Ask
-from gui.study.parts import allow
+from gui.study.parts import StayingAsk
 
 Change = Callable[[str, str, Callable[[str], object]], object]  # old, new, what gets "" or a sentence
 
@@ -70,7 +69,7 @@ class PassphraseBox(QWidget):
             self.show_problem("Enter your passphrase.")
 
 
-class ChangePassphrase(Ask):
+class ChangePassphrase(StayingAsk):
     """Stays open until the change is recorded, or the reader gives up."""
 
     def __init__(self, parent: QWidget, change: Change) -> None:
@@ -80,38 +79,11 @@ class ChangePassphrase(Ask):
             "From then on you sign in and sign with the new one on this computer, and nobody else knows it. If you forget "
             "it, the coordinator can give you a new key and a new package; what you have read stays.",
             "Change it",
+            "Changing the passphrase …",
         )
         self._change = change
-        self._changing = False
         self.old = self.line("&Current passphrase", needed="Enter the current passphrase.", secret=True)
         self.new = self.new_passphrase("New", "&New passphrase")
 
-    def accept(self) -> None:
-        """As Return and the button ask; `accepted` comes only once the record has it."""
-        if self._changing or not self.ok_button.isEnabled():
-            return
-        self._set_changing(True)
-        self._change(self.old.text(), self.new.text, self._told)
-
-    def reject(self) -> None:
-        """Not while the change is on its way to the record."""
-        if not self._changing:
-            super().reject()
-
-    def _set_changing(self, changing: bool) -> None:
-        self._changing = changing
-        for widget in (self.old, self.new, self.cancel_button):
-            widget.setEnabled(not changing)
-        self.refresh()
-        if changing:
-            allow(self.ok_button, "Changing the passphrase …")
-            self.why_not.setText("Changing the passphrase …")
-
-    def _told(self, problem: str) -> None:
-        self._set_changing(False)
-        if not problem:
-            super().accept()
-            return
-        self.why_not.setText(problem)
-        self.old.selectAll()
-        self.old.setFocus(Qt.FocusReason.OtherFocusReason)
+    def start(self) -> None:
+        self._change(self.old.text(), self.new.text, self.told)

@@ -42,7 +42,7 @@ SHOWN_PROBLEMS = 2
 
 
 class StudyWizard(StudyWindow):
-    registered = Signal(object)  # where the new study lies: a path or a URL
+    registered = Signal(object)  # StudyRequest
 
     def __init__(
         self,
@@ -241,10 +241,10 @@ class StudyWizard(StudyWindow):
 
     # --- the end
 
-    def _on_registered(self, where: object) -> None:
+    def _on_registered(self, made: object) -> None:
         self._over = True
         self._autosave.discard(KEY)
-        self.registered.emit(where)
+        self.registered.emit(made)
         self.close()
 
     def _tell(self, sentence: str, details: str = "") -> None:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 from gui.file_dialogs import choose_new_file
 from gui.study.background import Background, Steps, Task
 from gui.study.cnn_answers import keyed
+from gui.study.coordinator_overview import StudyRequest
 from gui.study.parts import Choice, Form, NewPassphrase, align_captions, allow, button, card, label
 from gui.study.protocol_view import ProtocolView
 from gui.study.study_place import KINDS, Place, as_place, file_name, place_problem, register_in
@@ -59,7 +60,7 @@ class RegisterPage(WizardPage):
         "under your passphrase."
     )
 
-    registered = Signal(object)  # where the study lies: a path or a URL
+    registered = Signal(object)  # StudyRequest, with the passphrase that was just typed
     go_to = Signal(object)  # the Part to be corrected
 
     def __init__(
@@ -166,17 +167,17 @@ class RegisterPage(WizardPage):
         )
         folder, version = self._data_folder, self._app_version
 
-        def do(_steps: Steps) -> Place:
+        def do(_steps: Steps) -> StudyRequest:
             register_in(place, work.protocol.study_id, folder, version, work.run)
-            return place
+            return StudyRequest(place, work.protocol.study_id, work.passphrase)
 
         self.task = self._background.run("Registering the study", do, self._done, self.problem.emit)
         self.task.ended.connect(self._ended)
         self._show()
 
-    def _done(self, place: Place) -> None:
+    def _done(self, made: StudyRequest) -> None:
         self.passphrase.clear()
-        self.registered.emit(place)
+        self.registered.emit(made)
 
     def _ended(self) -> None:
         self.task = None

@@ -8,6 +8,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
+from gui.study.coordinator_overview import StudyRequest
 from gui.study.wizard import StudyWizard
 from gui.study.wizard_state import Network
 from tests.unit.study.study_maker import CHEAP, PASSPHRASE, aid, image_file
@@ -69,7 +70,8 @@ def answer_for_the_cnn(wizard: StudyWizard) -> None:
     wizard.state.set_answers(answers, {})
 
 
-def register(qtbot, wizard: StudyWizard, place: Path) -> None:
+def register(qtbot, wizard: StudyWizard, place: Path) -> StudyRequest:
+    """What the wizard hands on to the coordinator's window."""
     page = wizard.register_page
     wizard.steps.setCurrentRow(9)
     page.place_line.clear()
@@ -77,5 +79,6 @@ def register(qtbot, wizard: StudyWizard, place: Path) -> None:
     qtbot.keyClicks(page.passphrase.first, PASSPHRASE)
     qtbot.keyClicks(page.passphrase.second, PASSPHRASE)
     assert page.refusal() == ""
-    with qtbot.waitSignal(wizard.registered, timeout=PATIENCE_MS):
+    with qtbot.waitSignal(wizard.registered, timeout=PATIENCE_MS) as made:
         page.register_button.click()
+    return made.args[0]

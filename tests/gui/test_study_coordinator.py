@@ -9,10 +9,14 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog, QPushButton
 
 from gui.preferences import Preferences
+from gui.study.coordinator_key import UnlockAsk
+from gui.study.coordinator_overview import StudyRequest
 from gui.study.coordinator_window import CoordinatorWindow
 from gui.study.parts import NewPassphrase
+from study.coordinator import Coordinator
 from study.package import open_package
 from study.returned import write_return
+from study.study_check import unsigned_entries
 from tests.gui.study_desk import (
     PATIENCE_MS,
     answer_for_the_cnn,
@@ -27,19 +31,42 @@ from tests.unit.study.study_maker import CHEAP, PASSPHRASE, ReaderMachine, sessi
 
 
 @pytest.fixture
-def window(qtbot, tmp_path, jobs):
-    preferences = Preferences(tmp_path / "preferences")
-    wizard = make_wizard(qtbot, tmp_path, jobs, preferences)
+def window_of(qtbot, tmp_path, jobs):
+    made = []
+
+    def make(request):
+        window = CoordinatorWindow(
+            request, tmp_path / "data", jobs, Preferences(tmp_path / "preferences"), "1", cost=CHEAP
+        )
+        made.append(window)
+        qtbot.addWidget(window)
+        window.show()
+        qtbot.waitUntil(lambda: window.overview is not None, timeout=PATIENCE_MS)
+        return window
+
+    yield make
+    for window in made:
+        window.close()
+
+
+@pytest.fixture
+def window(qtbot, tmp_path, jobs, window_of):
+    """As the wizard opens it."""
+    wizard = make_wizard(qtbot, tmp_path, jobs, Preferences(tmp_path / "preferences"))
     fill(qtbot, wizard, list_of(radiographs(tmp_path / "images")))
     answer_for_the_cnn(wizard)
-    place = tmp_path / "study" / "hips.lucency-study"
-    register(qtbot, wizard, place)
-    made = CoordinatorWindow(place, tmp_path / "data", jobs, preferences, "1", cost=CHEAP)
-    qtbot.addWidget(made)
-    made.show()
-    qtbot.waitUntil(lambda: made.overview is not None, timeout=PATIENCE_MS)
-    yield made
-    made.close()
+    request = register(qtbot, wizard, tmp_path / "study" / "hips.lucency-study")
+    assert PASSPHRASE not in repr(request)
+    return window_of(request)
+
+
+def asked_for_key(window):
+    (ask,) = [ask for ask in window.findChildren(UnlockAsk) if ask.isVisible()]
+    return ask
+
+
+def unsigned(window):
+    return unsigned_entries(window._study.store.events(), window._study.store.study)
 
 
 def done(qtbot, window, words):
@@ -98,8 +125,11 @@ def test_from_enrolment_to_the_unsealed_truth(qtbot, window, tmp_path):
     ask.reject()
     window.take_in([read_elsewhere(tmp_path / "R2.lucency-reader", "R2")])
     done(qtbot, window, "answers of R2 were taken in")
+    window.deviate("One case was shown twice.", "A slip.")
+    done(qtbot, window, "deviation was noted")
     window.verify()
     qtbot.waitUntil(lambda: "All sound" in window.verdict.text(), timeout=PATIENCE_MS)
+    assert "no signature of" not in window.verdict.text()
     window.close_phase("wrong words here")
     done(qtbot, window, "not the passphrase")
     window.close_phase(PASSPHRASE)
@@ -114,7 +144,56 @@ def test_from_enrolment_to_the_unsealed_truth(qtbot, window, tmp_path):
     assert PASSPHRASE not in repr(request)
     digests = {case.image_sha256 for case in window._study.coordinator.state().registered.cases}
     assert set(request.images) == digests
+    assert unsigned(window) == []
     qtbot.waitUntil(lambda: window.unseal_button.text() == "&Show the results …", timeout=PATIENCE_MS)
+
+
+def test_the_window_asks_for_the_key_once_and_one_can_look_without_it(qtbot, window, window_of):
+    place, coordinator = window.place, window._study.coordinator
+    assert not window.findChildren(UnlockAsk), "the wizard has just asked for it"
+    assert "signed" in window.key.words.text()
+    window.close()
+    assert not coordinator.is_unlocked, "the key goes with the window"
+    again = window_of(StudyRequest(place))
+    ask = asked_for_key(again)
+    ask.cancel_button.click()
+    assert "Look only" in again.key.words.text()
+    again.verify()
+    qtbot.waitUntil(lambda: "All sound" in again.verdict.text(), timeout=PATIENCE_MS)
+    before = len(again._study.store.events())
+    again.refresh()
+    qtbot.waitUntil(lambda: not again.background.tasks, timeout=PATIENCE_MS)
+    assert not [ask for ask in again.findChildren(UnlockAsk) if ask.isVisible()]
+    for write in (
+        again.enrol_button.click,
+        again.deviate_button.click,
+        lambda: again.enrol("R1", PASSPHRASE, ""),
+        lambda: again.deviate("One case was shown twice.", "A slip."),
+        lambda: again.take_in([place]),
+    ):
+        write()
+        asked_for_key(again).reject()
+        qtbot.waitUntil(lambda: not again.background.tasks, timeout=PATIENCE_MS)
+    assert len(again._study.store.events()) == before
+    again.deviate("One case was shown twice.", "A slip.")
+    ask = asked_for_key(again)
+    ask.passphrase.setText("wrong words here")
+    ask.ok_button.click()
+    qtbot.waitUntil(lambda: "not the passphrase of coordinator" in ask.why_not.text(), timeout=PATIENCE_MS)
+    ask.passphrase.setText(PASSPHRASE)
+    qtbot.keyClick(ask.passphrase, Qt.Key.Key_Return)
+    done(qtbot, again, "deviation was noted")
+    assert not again.key.button.isVisible()
+    enrol(qtbot, again, "R1")
+    assert unsigned(again) == []
+
+
+def test_entries_without_a_signature_are_named(qtbot, window):
+    study = window._study
+    Coordinator(study.store, "1", CHEAP).deviate("One case was shown twice.", "A slip.")
+    window.verify()
+    qtbot.waitUntil(lambda: "All sound" in window.verdict.text(), timeout=PATIENCE_MS)
+    assert "1 of the coordinator's entries carries no signature of its own (event 2)" in window.verdict.text()
 
 
 def test_refusals_are_sentences_and_change_nothing(qtbot, window, tmp_path):
