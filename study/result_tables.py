@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from study.plots import cast, pair_agreements
-from study.report import MultiReaderTest, Report, conclusion
+from study.report import MultiReaderTest, Report
 from study.report.guidelines import items_of
 from study.report.multi_reader import METHODS
 from study.report.page import COMPONENTS
@@ -14,7 +14,7 @@ from study.report.words import counted, degrees, interval, number, p_value, shar
 from study.result_parts import Status, Table
 from study.statistics.accuracy import McNemar
 
-__all__ = ["conclusion", "result_tables"]
+__all__ = ["result_tables"]
 
 
 def result_tables(report: Report) -> list[Table]:

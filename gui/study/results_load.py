@@ -14,9 +14,9 @@ from gui.study.study_place import local_folder, open_store, shown
 from imaging.sources import Source
 from study.plots import DARK, LIGHT, all_plots, cast
 from study.record import file_sha256
-from study.report import Provenance, Report, report_of_study, report_of_table, to_html, to_json
+from study.report import Provenance, Report, conclusion, report_of_study, report_of_table, to_html, to_json
 from study.result_parts import ResultsError
-from study.result_tables import conclusion, result_tables
+from study.result_tables import result_tables
 from study.session import AIDED, UNAIDED
 
 SIMULATED = "SIMULATED"
@@ -77,16 +77,11 @@ def load(request: ResultsRequest, data_folder: Path, app_version: str) -> Result
 def _results(report: Report, notice: str, cases: tuple[CaseResult, ...], *, has_images: bool) -> Results:
     sham = report.study.sham if report.study is not None else None
     who = cast(report.analysis)
-    origin = report.provenance
-    hashes = [f"{origin.file} SHA-256 {origin.sha256}"] if origin.sha256 else []
-    if report.study is not None:
-        hashes.append(f"protocol SHA-256 {report.study.dossier.protocol_sha256}")
-    problems = report.study.dossier.problems if report.study is not None else ()
     return Results(
-        report.analysis.title or origin.file,
+        report.analysis.title or report.provenance.file,
         notice,
         conclusion(report),
-        (*problems, *report.analysis.sentences),
+        report.cautions,
         {
             name: tuple(all_plots(report.analysis, report.table, sham, look))
             for name, look in (("light", LIGHT), ("dark", DARK))
@@ -99,7 +94,7 @@ def _results(report: Report, notice: str, cases: tuple[CaseResult, ...], *, has_
         who.modes,
         cases,
         has_images,
-        tuple(hashes),
+        report.hashes,
     )
 
 
