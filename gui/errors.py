@@ -35,6 +35,7 @@ PROGRAM_SUFFIXES = (".py", ".pyc", ".so", ".pyd", ".dll", ".dylib", ".qss")
 UNEXPECTED = "Something went wrong that Lucency did not expect. Your marks and readings are kept."
 CRASH_FILE = "crash.log"
 SHOWN_NOTICES = 3
+NOTE_S = 12.0
 
 _QUOTED_PATH = re.compile(r"""(["'])((?:/|[A-Za-z]:[\\/]|\\\\)[^"'\n]+)\1""")
 # Up to the last separator of the line: a folder's name may hold spaces.
@@ -221,21 +222,26 @@ class NoticesBar(QWidget):
         *,
         action: tuple[str, Callable[[], object]] | None = None,
         seconds: float | None = None,
+        quiet: bool = False,
     ) -> None:
         """`action` is a button's text and what it does; after `seconds` the notice goes by itself.
 
-        The same sentence again replaces the one on screen.
+        quiet: it warns of nothing, so its edge has not the colour of a warning. The same sentence again replaces the one on screen.
         """
         self.withdraw(sentence)
         notices = self._notices()
         if len(notices) >= SHOWN_NOTICES:
             self._remove(notices[0])
-        notice = _Notice(sentence, details, action)
+        notice = _Notice(sentence, details, action, "note" if quiet else "notice")
         notice.closed.connect(lambda: self._remove(notice))
         self._layout.addWidget(notice)
         self.show()
         if seconds is not None:
             QTimer.singleShot(round(1000 * seconds), notice, notice.closed.emit)
+
+    def show_note(self, sentence: str) -> None:
+        """What was done, or done well: quiet, and it goes by itself."""
+        self.show_notice(sentence, seconds=NOTE_S, quiet=True)
 
     def withdraw(self, sentence: str) -> None:
         for notice in self._notices():
@@ -261,11 +267,11 @@ class NoticesBar(QWidget):
 class _Notice(QFrame):
     closed = Signal()
 
-    def __init__(self, sentence: str, details: str, action: tuple[str, Callable[[], object]] | None) -> None:
+    def __init__(self, sentence: str, details: str, action: tuple[str, Callable[[], object]] | None, role: str) -> None:
         super().__init__()
         self.sentence = sentence
         self._details = details
-        self.setProperty("role", "notice")
+        self.setProperty("role", role)
         words = QLabel(sentence, wordWrap=True)
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout = QHBoxLayout(self)

@@ -177,6 +177,7 @@ def style_sheet(named: Colors, base_pt: float) -> str:
     lengths = {f"u{n}": f"{max(1, round(n * base_pt * 0.1))}px" for n in (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 18, 24)}
     derived = {
         "accent_hover": blend(named.text, named.accent, 0.18).name(),
+        "track": blend(named.outline, named.surface, 0.4).name(),  # where nothing is done yet
         "accent_soft": blend(named.accent, named.surface, 0.22).name(),
         "loose_soft": blend(named.loose, named.surface, 0.2).name(),
         "not_loose_soft": blend(named.not_loose, named.surface, 0.2).name(),

@@ -43,7 +43,6 @@ from study.study_events import TakenIn
 from study.truth import KeyCost
 
 READER_COLUMNS = ("Reader", "Experience", "Package", "Practice", "Read", "State")
-NOTE_S = 12.0
 
 
 class CoordinatorWindow(StudyWindow):
@@ -435,7 +434,7 @@ class CoordinatorWindow(StudyWindow):
         """What was done; the next such sentence takes its place."""
         self.notices.withdraw(self._noted)
         self._noted = sentence
-        self.notices.show_notice(sentence, seconds=NOTE_S)
+        self.notices.show_note(sentence)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls() and self.take_in_button.isEnabled():

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from gui.preferences import Preferences
 
 _POLL_S = 0.2
-NOTE_S = 8.0
 # Short names of the plots for the index; a plot's own title says more.
 PARTS = {
     "roc": "ROC curves",
@@ -203,7 +202,7 @@ class ResultsWindow(StudyWindow):
     def offer(self, passphrase: str, sentence: str) -> None:
         """Fill it in, and say why."""
         self.passphrase.setText(passphrase)
-        self.notices.show_notice(sentence, seconds=15)
+        self.notices.show_notice(sentence, seconds=15, quiet=True)
 
     def _unlock(self) -> None:
         if self.passphrase.text():
@@ -304,7 +303,7 @@ class ResultsWindow(StudyWindow):
         self.open_button.setEnabled(not busy)
 
     def _tell(self, sentence: str) -> None:
-        self.notices.show_notice(sentence, seconds=NOTE_S)
+        self.notices.show_note(sentence)
 
     # --- out of the window
 

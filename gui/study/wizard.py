@@ -83,7 +83,7 @@ class StudyWizard(StudyWindow):
         self._build()
         for page in self.pages:
             page.problem.connect(self._tell)
-        self.review.view.told.connect(lambda words: self.notices.show_notice(words, seconds=12))
+        self.review.view.told.connect(self.notices.show_note)
         self.register_page.registered.connect(self._on_registered)
         self.register_page.go_to.connect(self.go_to)
         self.state.changed.connect(self._on_changed)
@@ -199,6 +199,7 @@ class StudyWizard(StudyWindow):
             self.notices.show_notice(
                 f"Your half-filled study of {at:%d %B, %H:%M} is here again. What the CNN said is computed anew.",
                 action=("Start anew", self.start_anew),
+                quiet=True,
             )
         self.steps.setCurrentRow(min(self.state.draft.step, len(self.pages) - 1))
         self.pages[self.steps.currentRow()].focus_first()
@@ -216,6 +217,7 @@ class StudyWizard(StudyWindow):
         self.notices.show_notice(
             "The half-filled study was put aside, until a study is registered.",
             action=("Bring it back", self.bring_back),
+            quiet=True,
         )
 
     def bring_back(self) -> None:

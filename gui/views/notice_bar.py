@@ -11,8 +11,6 @@ from gui import icons, theme
 from gui.errors import NoticesBar
 from gui.jobs import Job
 
-NOTE_S = 12.0  # a note that asks for nothing goes by itself
-
 
 class NoticeBar(QWidget):
     """Each kind has a line of its own, so that a running job never hides an error."""
@@ -79,7 +77,8 @@ class NoticeBar(QWidget):
         self._notices.show_notice(sentence, details)
 
     def show_note(self, sentence: str) -> None:
-        self._notices.show_notice(sentence, seconds=NOTE_S)
+        """What was done: quiet, and it goes by itself."""
+        self._notices.show_note(sentence)
 
     def show_facts(self, sentences: Sequence[str]) -> None:
         """What the file says about itself, or does not: shown as long as its radiograph is. Clears older messages."""

@@ -86,7 +86,7 @@ class ScoreBar(QWidget):
             )
         if self._reader is not None:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(theme.reader_color(0)))
+            painter.setBrush(QColor(now.readers[0]))
             x, y = at(self._reader), groove.bottom() + 1
             half = 0.42 * em
             painter.drawPolygon(

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QPushButton
 
-from gui import actions, errors
+from gui import actions, errors, theme
+from gui.preferences import Preferences
 from gui.views.log_viewer import LogViewer
 from gui.views.shortcut_sheet import ShortcutSheet
 
@@ -169,6 +170,26 @@ def test_notices_are_few_new_and_can_be_closed(qtbot):
     qtbot.waitUntil(lambda: "passing" not in bar.sentences)
     bar.clear()
     assert bar.isHidden()
+
+
+def test_what_went_well_has_not_the_edge_of_a_warning(qtbot, tmp_path, qapp):
+    preferences = Preferences(tmp_path)
+    bar = errors.NoticesBar()
+    qtbot.addWidget(bar)
+    try:
+        theme.apply_theme(qapp, preferences)
+        bar.show_notice("The file is damaged.")
+        bar.show_note("report.html was saved.")
+        qapp.processEvents()  # lays out what came to a bar that was on screen already
+        bar.adjustSize()
+        picture = bar.grab().toImage()
+    finally:
+        qapp.setStyleSheet("")
+    edges = dict.fromkeys(picture.pixelColor(0, y).name() for y in range(picture.height()))
+    assert [color for color in edges if color in (theme.colors().warning, theme.colors().outline)] == [
+        theme.colors().warning,
+        theme.colors().outline,
+    ]
 
 
 # The log and the keys

@@ -7,11 +7,13 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QProgressBar, QPushButton, QWidget
 
 from gui import icons, theme
 from gui.preferences import Preferences, ThemeName
+from gui.views.score_bar import Scale, ScoreBar
 from inference.prediction import Decision
 from study import plots
 from study.model import Call
@@ -80,6 +82,26 @@ def test_edges_and_the_focus_ring_reach_three_to_one(named):
 
 
 @BOTH
+def test_the_empty_track_of_a_progress_bar_is_seen(named, themed):
+    app = themed(ThemeName.LIGHT if named is theme.LIGHT else ThemeName.DARK)
+    for ground in (named.surface, named.raised):
+        page = QWidget()
+        page.setStyleSheet(f"QWidget#page {{ background: {ground}; }}")
+        page.setObjectName("page")
+        page.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        bar = QProgressBar(page, textVisible=False)
+        bar.setGeometry(10, 10, 100, 20)
+        bar.setValue(40)
+        page.resize(120, 40)
+        app.processEvents()
+        picture = page.grab().toImage()
+        around, done, track = (picture.pixelColor(x, 20).name() for x in (3, 30, 90))
+        assert around == ground
+        assert contrast(track, ground) >= 1.4
+        assert contrast(done, track) >= 3
+
+
+@BOTH
 @pytest.mark.parametrize("vision", COLOR_VISIONS)
 def test_outcomes_stay_apart_for_every_colour_vision(named, vision):
     seen = [lab(np.array(COLOR_VISIONS[vision]) @ linear(getattr(named, name))) for name in OUTCOMES]
@@ -98,6 +120,17 @@ def test_reader_marks_show_on_any_grey_up_to_the_middle():
 def test_readers_beside_text_are_told_apart_from_the_ground(named):
     for color, ground in itertools.product(named.readers, ("surface", "raised")):
         assert contrast(color, getattr(named, ground)) >= 3, (color, ground)
+
+
+@BOTH
+def test_the_score_bar_shows_the_reader_in_the_colour_for_this_ground(named, themed, qtbot):
+    themed(ThemeName.LIGHT if named is theme.LIGHT else ThemeName.DARK)
+    bar = ScoreBar()
+    qtbot.addWidget(bar)
+    bar.show_scores(Scale(50.0), None, "", 25.0)
+    picture = bar.grab().toImage()
+    shown = {picture.pixelColor(x, y).name() for x in range(picture.width()) for y in range(picture.height())}
+    assert named.readers[0] in shown
 
 
 def test_windows_and_plots_show_a_reader_in_one_colour():
