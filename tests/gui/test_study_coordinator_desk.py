@@ -7,6 +7,8 @@ from PySide6.QtWidgets import QWidget
 
 from gui.errors import ErrorDialog
 from gui.preferences import Preferences
+from gui.study.coordinator_key import UnlockAsk
+from gui.study.coordinator_overview import StudyRequest
 from gui.study.desk import StudyDesk
 from gui.study.open_dialog import OpenStudyDialog
 from gui.study.results_window import ResultsWindow
@@ -14,7 +16,7 @@ from study.example import FILE_NAME, FOLDER
 from tests.conftest import ROOT
 from tests.gui.shell_fakes import FakeJobs
 from tests.gui.study_desk import PATIENCE_MS
-from tests.unit.study.study_maker import PASSPHRASE, protocol
+from tests.unit.study.study_maker import PASSPHRASE, STUDY, protocol, registered
 from tests.unit.study.whole_study import whole_study
 
 # A function's own mark hides the one that conftest gives to all, so both complaints of the platform are named.
@@ -84,6 +86,23 @@ def test_results_open_beside_the_coordinator_who_unsealed_them(qtbot, desk_of, t
     qtbot.keyClick(results.passphrase, "\r")
     qtbot.waitUntil(lambda: results.results is not None, timeout=PATIENCE_MS)
     assert results.results.conclusion.startswith("Pre-registered, AUC")
+
+
+@offscreen
+def test_what_the_wizard_registered_opens_unlocked(qtbot, desk_of, tmp_path):
+    _, machine, _, _ = registered(tmp_path, protocol())
+    machine.store.close()
+    desk = desk_of()
+    desk.new_study()
+    (wizard,) = desk.windows
+    qtbot.waitUntil(wizard.isEnabled, timeout=PATIENCE_MS)
+    wizard.registered.emit(StudyRequest(machine.store.path, STUDY, PASSPHRASE))
+    window = desk.windows[1]
+    qtbot.waitUntil(lambda: window.overview is not None, timeout=PATIENCE_MS)
+    assert window.key.is_open
+    assert not window.findChildren(UnlockAsk)
+    desk.open_study(machine.store.path)  # found again
+    assert len(desk.windows) == 2
 
 
 def test_a_missing_example_is_a_sentence(qtbot, desk_of, anchor, tmp_path):
