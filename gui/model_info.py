@@ -52,15 +52,21 @@ def test_result(card: ModelCard) -> TestResult | None:
     names = list(dict.fromkeys(metric.set for metric in card.metrics))
     for name in sorted(names, key=lambda name: name == OWN_SET):
         found = {metric.name.lower(): metric for metric in card.metrics if metric.set == name}
-        sensitivity = found.get("sensitivity where decided") or found.get("sensitivity")
-        specificity = found.get("specificity where decided") or found.get("specificity")
+        # Without a band nothing is left undecided but what is refused: then the figures that count it as an error.
+        decided = " where decided" if has_band(card) and "sensitivity where decided" in found else ""
+        sensitivity, specificity = (found.get(f"{name}{decided}") for name in ("sensitivity", "specificity"))
         if sensitivity is None or specificity is None:
             continue
-        indeterminate = found.get("indeterminate") if "sensitivity where decided" in found else None
+        indeterminate = found.get("indeterminate") if decided else None
         auc = found.get("auc loose") or found.get("auc")
         n = max(metric.n for metric in (sensitivity, specificity, indeterminate, auc) if metric is not None)
         return TestResult(name, n, sensitivity, specificity, indeterminate, auc)
     return None
+
+
+def has_band(card: ModelCard) -> bool:
+    """Whether any score is called indeterminate."""
+    return card.indeterminate is not None and card.indeterminate.low < card.indeterminate.high
 
 
 def predictive_values(card: ModelCard, prevalence: float) -> tuple[float, float] | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inference.model_bundle import Metric, ModelCard
+from training.calibrate import TARGET_SPECIFICITY
 
 SET_TITLES = {
     "calibration": "Calibration cohort: the thresholds were chosen here, so these figures flatter",
@@ -71,7 +72,7 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
         "",
         (
             f"- Loose from a calibrated probability of {point.threshold:.3f}: chosen on the {point.chosen_on} "
-            f"(n = {point.n}) for a specificity of 0.95; there it gave sensitivity {point.sensitivity} and specificity "
+            f"(n = {point.n}) for a specificity of {TARGET_SPECIFICITY} there; it gave sensitivity {point.sensitivity} and specificity "
             f"{point.specificity}."
         ),
     ]

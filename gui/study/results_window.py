@@ -73,6 +73,7 @@ class ResultsWindow(StudyWindow):
         self._data_folder = data_folder
         self._app_version = app_version
         self.results: Results | None = None
+        self._offered = ""  # the sentence about a passphrase that is filled in
         self._dark = theme.colors() is theme.DARK
         self._background = Background("results", self)
         self._worker = SupervisedWorker("statistics")
@@ -202,6 +203,7 @@ class ResultsWindow(StudyWindow):
     def offer(self, passphrase: str, sentence: str) -> None:
         """Fill it in, and say why."""
         self.passphrase.setText(passphrase)
+        self._offered = sentence
         self.notices.show_notice(sentence, seconds=15, quiet=True)
 
     def _unlock(self) -> None:
@@ -256,6 +258,7 @@ class ResultsWindow(StudyWindow):
 
     def _show(self, results: Results) -> None:
         self.passphrase.clear()
+        self.notices.withdraw(self._offered)
         self.results = results
         self.setWindowTitle(f"Results · {results.title}")
         self.notice.setText(results.notice)

@@ -280,7 +280,7 @@ class DiagnosisPanel(QWidget):
         band = self._card.indeterminate
         return Scale(
             100 * self._card.operating_point.threshold,
-            None if band is None or band.high <= band.low else (100 * band.low, 100 * band.high),
+            (100 * band.low, 100 * band.high) if band is not None and model_info.has_band(self._card) else None,
         )
 
     def _refresh_components(self, prediction: Prediction) -> None:

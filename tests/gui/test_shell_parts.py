@@ -21,7 +21,7 @@ from gui.viewing import IDLE_AFTER_S, ViewingClock
 from gui.views.diagnosis_panel import agreement_lines
 from gui.words import unplaced_zones_words
 from imaging.geometry import HipRegion
-from inference.model_bundle import InputCard, Metric, ModelCard, OperatingPoint, SaliencyCard
+from inference.model_bundle import IndeterminateBand, InputCard, Metric, ModelCard, OperatingPoint, SaliencyCard
 from inference.prediction import Decision
 from study.localisation import marks_mask
 from study.model import AnnotationKind, Call, CaseKey, Reader, Reading, ReadingMode, ZoneFinding
@@ -192,10 +192,16 @@ METRICS = (
 
 
 def test_the_card_in_words_says_what_was_tested_on_what():
-    assert model_info.tested_text(card(metrics=METRICS)) == (
+    band = IndeterminateBand(low=0.3, high=0.42, n=300)
+    assert model_info.tested_text(card(metrics=METRICS, indeterminate=band)) == (
         "Tested on 110 simulated hips that it had not seen: where it decided, sensitivity 0.90 (0.74–0.97), "
         "specificity 0.95 (0.83–0.99); 36 % indeterminate; AUC 0.940 (0.900–0.980)."
     )
+    for band in (None, IndeterminateBand(low=0.42, high=0.42, n=300)):  # what it refuses then counts as an error
+        assert model_info.tested_text(card(metrics=METRICS, indeterminate=band)) == (
+            "Tested on 110 simulated hips that it had not seen: sensitivity 0.60, specificity 0.45; "
+            "AUC 0.940 (0.900–0.980)."
+        )
     assert model_info.tested_text(card(metrics=METRICS[:3])) == (
         "Tested on 40 simulated hips of its own calibration cohort: sensitivity 0.99, specificity 0.99."
     )
