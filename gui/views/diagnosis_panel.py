@@ -180,6 +180,7 @@ class DiagnosisPanel(QWidget):
         self._prevalence.setRange(0.0, 99.0)
         self._prevalence.setDecimals(0)
         self._prevalence.setSuffix(" %")
+        self._prevalence.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._prevalence.setSpecialValueText("not set")
         self._prevalence.setAccessibleName("Share of loose hips among your patients, in per cent")
         self._prevalence.setToolTip(
