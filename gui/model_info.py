@@ -33,7 +33,8 @@ def operating_point_text(card: ModelCard) -> str:
 
 def tested_text(card: ModelCard) -> str:
     """The figures and what they were measured on; says so when the card has none."""
-    result = test_result(card)
+    # Without a band nothing is left undecided but what is refused: then the figures that count it as an error.
+    result = test_result(card, where_decided=has_band(card))
     if result is None:
         return "The model card holds no test results."
     simulated = "simulated " if card.training_data == "simulated" else ""
@@ -47,13 +48,13 @@ def tested_text(card: ModelCard) -> str:
     return f"Tested on {result.n:,} {where}: {text}."
 
 
-def test_result(card: ModelCard) -> TestResult | None:
-    """Of the set that says most: not the calibration cohort, where there is another."""
+def test_result(card: ModelCard, *, where_decided: bool) -> TestResult | None:
+    """Of the set that says most: not the calibration cohort, where there is another. `where_decided`: of the hips that
+    got an answer, where the card has those figures; else all others count as errors."""
     names = list(dict.fromkeys(metric.set for metric in card.metrics))
     for name in sorted(names, key=lambda name: name == OWN_SET):
         found = {metric.name.lower(): metric for metric in card.metrics if metric.set == name}
-        # Without a band nothing is left undecided but what is refused: then the figures that count it as an error.
-        decided = " where decided" if has_band(card) and "sensitivity where decided" in found else ""
+        decided = " where decided" if where_decided and "sensitivity where decided" in found else ""
         sensitivity, specificity = (found.get(f"{name}{decided}") for name in ("sensitivity", "specificity"))
         if sensitivity is None or specificity is None:
             continue
@@ -76,7 +77,7 @@ def predictive_values(card: ModelCard, prevalence: float) -> tuple[float, float]
     one is, of all of either kind. Half an event is added to every cell (Haldane 1956, Anscombe 1956), so that no
     small test set claims certainty.
     """
-    result = test_result(card)
+    result = test_result(card, where_decided=True)
     if result is None:
         return None
     found = {metric.name.lower(): metric for metric in card.metrics if metric.set == result.set}
