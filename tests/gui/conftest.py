@@ -12,12 +12,13 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from gui.annotations import AnnotationModel
+from gui.annotations import AnnotationModel, new_annotation
 from gui.jobs import Jobs
 from gui.views.radiograph_view import RadiographView
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph, Side, SpacingSource, View, Window
 from inference.prediction import SaliencyMap
+from study.model import Annotation, AnnotationKind
 from tests.gui.decode_jobs import decode_jobs
 
 Point = tuple[float, float]
@@ -139,3 +140,19 @@ def saliency() -> SaliencyMap:
     values = np.zeros((7, 7), np.float32)
     values[3, 3] = 1.0
     return SaliencyMap(values, HipRegion(50, 100, 200, 200, Side.RIGHT, True), (0.1, 0.8), "Grad-CAM")
+
+
+@pytest.fixture
+def line(canvas: Canvas) -> Annotation:
+    """A lucent line on the canvas, 4 px wide, straight down."""
+    mark = new_annotation(AnnotationKind.LUCENT_LINE, [(100, 100), (100, 200), (100, 300)], width_px=4)
+    canvas.model.load([mark])
+    return mark
+
+
+@pytest.fixture
+def regions(canvas: Canvas) -> list[HipRegion]:
+    """Two hips side by side, the right one chosen."""
+    both = [HipRegion(20, 100, 100, 100, Side.RIGHT, True), HipRegion(170, 100, 100, 100, Side.LEFT, True)]
+    canvas.view.set_regions(both, 0)
+    return both
