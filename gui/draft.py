@@ -60,6 +60,11 @@ class Draft(msgspec.Struct, frozen=True):
     current: int = 0
     schema: int = SCHEMA
 
+    @property
+    def is_a_look(self) -> bool:
+        """Nothing was entered, marked or moved: all that is kept is that somebody looked, and what was seen."""
+        return not self.annotations and all(hip.proposed and hip.answer.is_empty for hip in self.hips)
+
     def to_bytes(self) -> bytes:
         return msgspec.json.encode(self)
 

@@ -23,7 +23,7 @@ from gui.hip_places import case_key, nearest_hip
 from gui.history import History
 from gui.library import CaseLibrary
 from gui.recorder import EventStore, Recorder
-from gui.restoring import attach_readings, draft_of_hips, hips_of_draft, hips_of_proposals
+from gui.restoring import attach_looks, attach_readings, draft_of_hips, hips_of_draft, hips_of_proposals
 from gui.shown_case import ShownCase
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph, SpacingSource
@@ -424,7 +424,7 @@ class ReadingController(ShownCase):
         if radiograph is None or not self._restored or self._hips:
             return
         assessor = self._assessor
-        if self._draft is not None and self._draft.hips:
+        if self._draft is not None and self._draft.hips and not self._draft.is_a_look:
             self._hips = hips_of_draft(self._draft)
             self._current = min(self._draft.current, len(self._hips) - 1)
             attach_readings(self._hips, self._own_readings(), answers=False)
@@ -434,6 +434,8 @@ class ReadingController(ShownCase):
             failure, assessor.failure = assessor.failure, None  # it is the hip's from here on
             self._hips = hips_of_proposals(radiograph, assessor.proposals, failure, has_engine=self._jobs.has_engine)
             self._current = 0
+            if self._draft is not None:
+                attach_looks(self._hips, self._draft)
             attach_readings(self._hips, self._own_readings(), answers=True)
             self._add_recorded_marks()  # the record may have been looked through since the radiograph came
         assessor.take_proposals()

@@ -21,6 +21,19 @@ def hips_of_draft(draft: Draft) -> list[Hip]:
     ]
 
 
+def attach_looks(hips: Sequence[Hip], draft: Draft) -> None:
+    """Give what was seen to the hips that are proposed now: a newer network may place them elsewhere.
+
+    What was seen of a region that no hip covers any more counts as seen of every hip: rather too much than too little.
+    """
+    for kept in draft.hips:
+        hip = hip_at(kept.region, hips)
+        if hip is not None:
+            hip.viewing = ViewingClock(earlier=kept.viewing)
+        for each in hips if hip is None else [hip]:
+            each.cnn_seen = each.cnn_seen or kept.cnn_seen
+
+
 def draft_of_hips(hips: Sequence[Hip], marks: Sequence[Annotation], current: int) -> Draft:
     return Draft(
         hips=tuple(

@@ -35,11 +35,6 @@ def read_radiograph(source: Source | Path | str, frame: int = 0) -> Radiograph:
         raise RadiographError("This file is damaged and cannot be read.", where(error)) from None
 
 
-def read_thumbnail(source: Source | Path | str, size_px: int) -> npt.NDArray[np.uint8]:
-    """The image as first shown, its longer side `size_px`: uint8 (rows, cols). Raises RadiographError."""
-    return thumbnail(read_radiograph(source), size_px)
-
-
 def thumbnail(radiograph: Radiograph, size_px: int) -> npt.NDArray[np.uint8]:
     """The radiograph in its first window, its longer side `size_px`: uint8 (rows, cols)."""
     from PIL import Image  # the window's process imports this module, and needs no Pillow

@@ -13,7 +13,7 @@ from gui.study.results_data import Answer, CaseResult, Door, Results, ResultsReq
 from gui.study.study_place import local_folder, open_store, shown
 from imaging.sources import Source
 from study.plots import DARK, LIGHT, all_plots, cast
-from study.record import file_sha256
+from study.record import file_sha256, find_moved
 from study.report import Provenance, Report, conclusion, report_of_study, report_of_table, to_html, to_json
 from study.result_parts import ResultsError
 from study.result_tables import result_tables
@@ -189,19 +189,10 @@ def find_images(request: ResultsRequest, data_folder: Path, wanted: set[str]) ->
     """
     found = {digest: source for digest, source in request.images.items() if digest in wanted and source.path.is_file()}
     found |= _noted(request, data_folder, wanted - set(found))
-    missing = wanted - set(found)
     until = time.monotonic() + _SEARCH_S
     beside = _beside(request.place) if isinstance(request.place, Path) else []
-    for number, path in enumerate(beside):
-        if not missing or number >= _MOST_FILES or time.monotonic() > until:
-            break
-        try:
-            digest = file_sha256(path)
-        except OSError:
-            continue
-        if digest in missing:
-            missing.remove(digest)
-            found[digest] = Source(path)
+    moved = find_moved(beside[:_MOST_FILES], wanted - set(found), lambda _looked_at: time.monotonic() <= until)
+    found |= {digest: Source(path) for digest, path in moved.items()}
     return found
 
 

@@ -27,15 +27,16 @@ def relink(store: StudyStore, image_sha256: str, path: Path) -> None:
 
 
 def find_moved(
-    folder: Path, wanted: Iterable[str], keep_going: Callable[[int], bool] = lambda _: True
+    where: Path | Iterable[Path], wanted: Iterable[str], keep_going: Callable[[int], bool] = lambda _: True
 ) -> dict[str, Path]:
-    """Look in a folder, and below it, for images by their hash. Files that cannot be read are passed over.
+    """Look for images by their hash: in a folder and below it, or among these files. What cannot be read is passed over.
 
     keep_going is called with the number of files looked at, and ends the search by returning False.
     """
     missing = set(wanted)
     found: dict[str, Path] = {}
-    for looked_at, path in enumerate(p for p in sorted(folder.rglob("*")) if p.is_file()):
+    files = (path for path in sorted(where.rglob("*")) if path.is_file()) if isinstance(where, Path) else where
+    for looked_at, path in enumerate(files):
         if not missing or not keep_going(looked_at):
             break
         try:

@@ -180,6 +180,19 @@ def test_drafts_are_saved_soon_and_restored(desk, qtbot):
     assert again.controller.hip.cnn_seen, "what was seen stays seen"
 
 
+def test_a_case_that_was_only_looked_at_takes_the_regions_proposed_now(desk, qtbot):
+    """Another network may have come since; what was seen stays seen."""
+    image = show(desk, qtbot, predictions=[prediction((10, 10, 80, 80))])
+    desk.controller.flush()
+    assert draft_key(image.sha256, 0) in desk.store.saved
+
+    again = make_desk(FakeStore(saved=desk.store.saved))
+    show(again, qtbot, predictions=[prediction((14, 12, 76, 76), probability=0.6)])
+    assert again.controller.hip.region.box == (14, 12, 76, 76)
+    assert again.controller.hip.prediction.probability == 0.6
+    assert again.controller.hip.cnn_seen
+
+
 def test_leaving_a_case_saves_its_draft_at_once(desk, qtbot):
     image = show(desk, qtbot, predictions=[prediction()])
     desk.controller.set_answer(LOOSE)

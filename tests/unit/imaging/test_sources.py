@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 
 from imaging import sources
 from imaging.radiograph import RadiographError
-from imaging.reader import read_radiograph, read_thumbnail
+from imaging.reader import read_radiograph, thumbnail
 from imaging.sources import Source, find_sources, natural_key
 from tests.unit.imaging.dicom_maker import gradient, make, write
 
@@ -223,12 +223,13 @@ def test_dicomdir_that_is_none(tmp_path):
 def test_thumbnail(tmp_path):
     path = tmp_path / "image.dcm"
     path.write_bytes(make(gradient(400, 300, bits=12), bits=12))
-    small = read_thumbnail(Source(path), 100)
+    radiograph = read_radiograph(path)
+    small = thumbnail(radiograph, 100)
     assert small.dtype == np.uint8
     assert small.shape == (100, 75)
     assert small[0, 0] < 10
     assert small[-1, -1] > 245
-    assert read_thumbnail(path, 800).shape == (800, 600)
+    assert thumbnail(radiograph, 800).shape == (800, 600)
 
 
 @given(st.lists(st.text(max_size=20)))

@@ -220,6 +220,8 @@ def test_moved_images_are_found_and_relinked_by_hash_only(store, tmp_path):
     found = find_moved(folder, [IMAGE, "0" * 64])
     assert found == {IMAGE: folder / "deep" / "renamed"}
     assert find_moved(folder, [IMAGE], lambda _: False) == {}
+    assert find_moved([folder / "absent", folder / "wrong", folder / "deep" / "renamed"], [IMAGE]) == found
+    assert find_moved([folder / "wrong"], [IMAGE]) == {}
     relink(store, IMAGE, found[IMAGE])
     location = store.location(IMAGE)
     assert location is not None
