@@ -13,7 +13,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,21 @@ def make_cohort(folder: Path) -> Path:
     return manifest
 
 
-def map_hits(cases: Sequence[CohortCase], folder: Path, options: CrossValidationOptions) -> list[bool]:
-    """Of loose hips, by the model that never saw them: does Grad-CAM's maximum lie on the line (one cell wider)?"""
+@dataclass(frozen=True)
+class MapHits:
+    """Where the maximum of the map of a loose hip lay: on the line, one cell wider, or not; and chance beside it."""
+
+    hits: int
+    n: int
+    chance: float  # share of the map's cells that count as the line, averaged over the hips; nan without any
+
+
+def map_hits(cases: Sequence[CohortCase], folder: Path, options: CrossValidationOptions) -> MapHits:
+    """Grad-CAM of each loose hip, by the model that never saw it."""
     assigned = patient_folds(cases, options.folds, options.seed)
     spec = input_spec(options)
-    hits = []
+    hits: list[bool] = []
+    shares: list[float] = []
     for fold in sorted(set(assigned.tolist())):
         network = create(options.architecture)
         network.body.load_state_dict(load_file(folder / f"fold-{fold}" / "model.safetensors"))
@@ -86,8 +96,10 @@ def map_hits(cases: Sequence[CohortCase], folder: Path, options: CrossValidation
             with np.load(case.path.parent / "masks" / f"{case.path.stem}.npz", allow_pickle=False) as data:
                 line = any_pool(data["lucency"], (square.x, square.y, square.width), saliency.shape[0])
             if line.any():
-                hits.append(bool(dilated(line).flat[int(saliency.argmax())]))
-    return hits
+                near = dilated(line)
+                hits.append(bool(near.flat[int(saliency.argmax())]))
+                shares.append(float(near.mean()))
+    return MapHits(sum(hits), len(hits), float(np.mean(shares)) if shares else float("nan"))
 
 
 def cost(architecture: str, size: int) -> dict[str, float]:
@@ -123,13 +135,12 @@ def benchmark(
             own = replace(options, architecture=name, weights=start)
             out = folder / f"{name}-{'scratch' if start == 'none' else 'transferred'}"
             figures = cross_validate(cases, out, own)
-            hits = map_hits(cases, out, own)
             rows.append(
                 {
                     "architecture": ARCHITECTURES[name].title,
                     "start": "scratch" if start == "none" else Path(start).name,
                     "figures": figures,
-                    "hits": [sum(hits), len(hits)],
+                    "map": asdict(map_hits(cases, out, own)),
                     **cost(name, input_spec(own).size),
                 }
             )
@@ -140,8 +151,8 @@ def benchmark(
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
     """The table of docs/benchmark.md."""
     lines = [
-        "| network | start | sensitivity | specificity | AUC | M params | fp16 MB | forward, CPU ms | map on the line |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| network | start | sensitivity | specificity | AUC | M params | fp16 MB | forward, CPU ms | map on the line | by chance |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         shares = [
@@ -154,7 +165,8 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         )
         lines.append(
             f"| {row['architecture']} | {row['start']} | {shares[0]} | {shares[1]} | {curve} | {row['parameters_m']:.1f} "
-            f"| {row['fp16_mb']:.0f} | {row['forward_cpu_ms']:.0f} | {row['hits'][0]} of {row['hits'][1]} |"
+            f"| {row['fp16_mb']:.0f} | {row['forward_cpu_ms']:.0f} | {row['map']['hits']} of {row['map']['n']} "
+            f"| {row['map']['chance']:.2f} |"
         )
     return "\n".join(lines)
 
@@ -167,15 +179,22 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--weights", type=Path, help="folder of ARCHITECTURE.safetensors or .pth to transfer from")
     parser.add_argument("--folds", type=int, default=defaults.folds)
     parser.add_argument("--epochs", type=int, default=defaults.epochs)
+    parser.add_argument("--patience", type=int, default=defaults.patience)
     parser.add_argument("--batch", type=int, default=defaults.batch)
     parser.add_argument("--input-size", type=int, help="smaller than published, for a quick look")
+    parser.add_argument("--precision", default=defaults.precision, help="as in lightning.Trainer, e.g. bf16-mixed")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     options = CrossValidationOptions(
-        folds=arguments.folds, epochs=arguments.epochs, batch=arguments.batch, input_size=arguments.input_size
+        folds=arguments.folds,
+        epochs=arguments.epochs,
+        patience=arguments.patience,
+        batch=arguments.batch,
+        input_size=arguments.input_size,
+        precision=arguments.precision,
     )
     rows = benchmark(arguments.out, arguments.architectures, options, arguments.weights)
     print(markdown(rows))  # noqa: T201 the command's answer

@@ -11,6 +11,7 @@ import csv
 import json
 import logging
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -38,6 +39,8 @@ from training.cohort import CohortCase, CohortError, check_cohort, patient_folds
 from training.report import write_report
 
 PREDICTIONS = "predictions.csv"
+RESUME_FILE = "last.ckpt"
+RESUME_S = 60.0
 CALL_THRESHOLD = 50.0  # of the score 0-100: no threshold is tuned on the cases that it is measured on
 
 
@@ -163,6 +166,22 @@ class LoosenessModule(lightning.LightningModule):
         )
 
 
+class ResumeFile(lightning.Callback):
+    """What a stopped fold goes on from: written at the end of an epoch, at most once in RESUME_S seconds.
+
+    On 40 patients an epoch of a network with 140 M parameters is over before its optimizer's state is on disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._written = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if time.monotonic() - self._written >= RESUME_S:
+            trainer.save_checkpoint(self.path)
+            self._written = time.monotonic()
+
+
 def balanced_loader(data: HipDataset, batch: int, seed: int) -> DataLoader[tuple[Tensor, Tensor]]:
     """Both classes equally often. The last batch is dropped when it would hold one image: batch norm needs two."""
     loose = data.labels == 1
@@ -193,11 +212,19 @@ def run_fold(
     watch = [case for case, part in zip(others, inner, strict=True) if part == 0]
     size = input_spec(options).size
     module = LoosenessModule(options)
-    best = ModelCheckpoint(target, "best", monitor="val_loss", save_last=True, enable_version_counter=False)
-    callbacks: list[Any] = [EarlyStopping("val_loss", patience=options.patience), best]
+    last = target / RESUME_FILE
+    # The best epoch is settled before the file to resume from is written, so that the two agree.
+    best = ModelCheckpoint(
+        target,
+        "best",
+        monitor="val_loss",
+        save_weights_only=True,
+        save_on_train_epoch_end=False,
+        enable_version_counter=False,
+    )
+    callbacks: list[Any] = [EarlyStopping("val_loss", patience=options.patience), ResumeFile(last), best]
     if options.progress:
         callbacks.append(TQDMProgressBar(refresh_rate=1))
-    last = target / "last.ckpt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice is for who writes the loop: images are in memory here
         trainer = lightning.Trainer(
@@ -231,6 +258,8 @@ def run_fold(
     assert isinstance(body, nn.Module)
     save_file({name: value.contiguous() for name, value in body.state_dict().items()}, target / "model.safetensors")
     write_predictions(target / PREDICTIONS, test, torch.sigmoid(logits).mul(100).tolist(), options.architecture)
+    for checkpoint in target.glob("*.ckpt"):
+        checkpoint.unlink()  # gigabytes over the folds of a large network
 
 
 def _without_fold(case: CohortCase) -> CohortCase:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from training import cross_validate as cross_validation
 from training.cohort import CohortError, check_cohort, patient_folds, read_cohort
-from training.cross_validate import CrossValidationOptions, cross_validate
+from training.cross_validate import CrossValidationOptions, LoosenessModule, cross_validate
 
 
 def image(path: Path, loose: bool, seed: int) -> None:
@@ -128,3 +130,32 @@ def test_from_csv_to_report_and_resumed(hospital: Path, tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="other options"):
         cross_validate(cases, out, CrossValidationOptions(architecture="resnet50", folds=2, epochs=2, input_size=32))
     assert json.loads((out / "figures.json").read_text())["loose"] == 12
+
+
+def test_a_stopped_fold_goes_on_from_its_last_epoch(
+    hospital: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cross_validation, "RESUME_S", 0.0)
+    options = CrossValidationOptions(
+        folds=2, epochs=3, batch=4, input_size=32, accelerator="cpu", devices="1", progress=False
+    )
+    cases, out = read_cohort(hospital), tmp_path / "out"
+    epochs: list[int] = []
+    stop_after = 2
+    configured = LoosenessModule.training_step
+
+    def counted(module: LoosenessModule, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
+        if index == 0:
+            if len(epochs) == stop_after:
+                raise RuntimeError("stopped")
+            epochs.append(module.current_epoch)
+        return configured(module, batch, index)
+
+    monkeypatch.setattr(LoosenessModule, "training_step", counted)
+    with pytest.raises(RuntimeError, match="stopped"):
+        cross_validate(cases, out, options)
+    assert (out / "fold-0" / cross_validation.RESUME_FILE).is_file()
+    stop_after = 100
+    assert cross_validate(cases, out, options)["n"] == 24
+    assert epochs == [0, 1, 2, 0, 1, 2]  # two of the first fold, the one that was missing, and the second fold's
+    assert not list(out.rglob("*.ckpt"))
