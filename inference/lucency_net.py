@@ -174,12 +174,7 @@ class LucencyNet(nn.Module):
         pooled = torch.cat([f5.mean(dim=(2, 3)), f5.amax(dim=(2, 3))], dim=1)
         components = self.pooling(evidence)
         auxiliary = self.auxiliary_head(p3).float()
-        suitability = self.suitability_head(pooled).float()
-        # Is there an implant? Half of the answer is the picture as a whole, half the cells where metal is seen.
-        metal = auxiliary[:, AUXILIARY.index("implant")].flatten(1)
-        seen = torch.topk(metal, max(1, round(IMPLANT_SHARE * metal.shape[1])), dim=1).values.mean(dim=1)
-        whole = suitability[:, SUITABILITY.index("implant")]
-        suitability = torch.cat([(0.5 * (whole + seen)).unsqueeze(1), suitability[:, 1:]], dim=1)
+        suitability = self.suitability(pooled, self.metal_seen(auxiliary))
         return {
             "evidence": evidence,
             "auxiliary": auxiliary,
@@ -189,6 +184,18 @@ class LucencyNet(nn.Module):
             "loose": either(components),
             "features": pooled.float(),
         }
+
+    def metal_seen(self, auxiliary: Tensor) -> Tensor:
+        """Dense logits (N, 3, h, w) -> (N,): the mean of the cells that look most like metal."""
+        metal = auxiliary[:, AUXILIARY.index("implant")].flatten(1)
+        return torch.topk(metal, max(1, round(IMPLANT_SHARE * metal.shape[1])), dim=1).values.mean(dim=1)
+
+    def suitability(self, pooled: Tensor, metal: Tensor) -> Tensor:
+        """Features (N, 2 c5) and `metal_seen` -> logits (N, 4) in the order of SUITABILITY."""
+        logits = self.suitability_head(pooled).float()
+        # Is there an implant? Half of the answer is the picture as a whole, half the cells where metal is seen.
+        whole = logits[:, SUITABILITY.index("implant")]
+        return torch.cat([(0.5 * (whole + metal)).unsqueeze(1), logits[:, 1:]], dim=1)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, 1, S, S) -> `logits` (N, 7) in the order of OUTPUTS, `evidence` (N, 2, S/8, S/8) as 0-1, `landmarks`

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "audit": "training.audit",
     "prepare": "training.prepare",
     "fit": "training.fit",
+    "gate": "training.gate",
     "calibrate": "training.calibrate",
     "bundle": "training.bundle",
     "evaluate": "training.evaluate",

@@ -265,16 +265,26 @@ def make_bundle(arguments: argparse.Namespace) -> ModelBundle:
     return load_bundle(arguments.out)
 
 
+def run_line(checkpoint: Path) -> str:
+    """The command of the run that left this checkpoint."""
+    options = json.loads((checkpoint.parent / "options.json").read_text(encoding="utf-8"))
+    out = _portable(checkpoint.parent)
+    if options["network"] == "gate":
+        return (
+            f"python -m training gate --out {out} --cropped {options['cropped']} "
+            f"--uncovered-design {options['uncovered_design']} --suitable {options['suitable']} --seed {options['seed']} "
+            f"--views {options['views']} --epochs {options['epochs']} --data … --start … --locator …"
+        )
+    return (
+        f"python -m training fit --network {options['network']} --out {out} --steps {options['steps']} "
+        f"--batch {options['batch']} --learning-rate {options['learning_rate']} "
+        f"--patch-until {options['patch_until']} --seed {options['seed']} --data … [--start …]"
+    )
+
+
 def command_lines(arguments: argparse.Namespace) -> list[str]:
     """What reproduces the bundle: every run's own options in order, and this command."""
-    lines = []
-    for checkpoint in (*arguments.earlier, arguments.network, arguments.locator):
-        options = json.loads((checkpoint.parent / "options.json").read_text(encoding="utf-8"))
-        lines.append(
-            f"python -m training fit --network {options['network']} --out {_portable(checkpoint.parent)} --steps {options['steps']} "
-            f"--batch {options['batch']} --learning-rate {options['learning_rate']} "
-            f"--patch-until {options['patch_until']} --seed {options['seed']} --data … [--start …]"
-        )
+    lines = [run_line(checkpoint) for checkpoint in (*arguments.earlier, arguments.network, arguments.locator)]
     lines.append(
         f"python -m training bundle --network {_portable(arguments.network)} --locator {_portable(arguments.locator)} "
         f"--out {_portable(arguments.out)} --version {arguments.version} …"
