@@ -18,20 +18,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
+from imaging.geometry import HipRegion
 from imaging.reader import read_radiograph
 from imaging.sources import Source
-from inference.model_bundle import PUBLISHED_ARCHITECTURES
-from inference.networks import ARCHITECTURES, PublishedNetwork, create
+from inference.classifier import Classifier
+from inference.model_bundle import PUBLISHED_ARCHITECTURES, ModelBundle, load_bundle
+from inference.networks import ARCHITECTURES, create, load_network
+from inference.prediction import Decision
 from inference.preprocess import network_input
 from inference.saliency import one_pass
 from training.cohort import CohortCase, patient_folds, read_cohort
 from training.cross_validate import CrossValidationOptions, cross_validate, input_spec
 from training.dataset import any_pool
 from training.prepare import hip_suitability
-from training.scoring import dilated
+from training.report import figures_of
+from training.scoring import GRID, dilated
 from training.simulation import simulate
 from training.simulation.command import write_png
 from training.simulation.options import SimulationOptions
@@ -80,8 +86,7 @@ def map_hits(cases: Sequence[CohortCase], folder: Path, options: CrossValidation
     """Grad-CAM of each loose hip, by the model that never saw it."""
     assigned = patient_folds(cases, options.folds, options.seed)
     spec = input_spec(options)
-    hits: list[bool] = []
-    shares: list[float] = []
+    found = []
     for fold in sorted(set(assigned.tolist())):
         network = create(options.architecture)
         network.body.load_state_dict(load_file(folder / f"fold-{fold}" / "model.safetensors"))
@@ -92,21 +97,64 @@ def map_hits(cases: Sequence[CohortCase], folder: Path, options: CrossValidation
             radiograph = read_radiograph(Source(case.path))
             square = case.region(radiograph).squared()
             given = torch.from_numpy(network_input(radiograph.pixels, square, spec))[None]
-            saliency = one_pass(network, given, 0)[1][0].numpy()
-            with np.load(case.path.parent / "masks" / f"{case.path.stem}.npz", allow_pickle=False) as data:
-                line = any_pool(data["lucency"], (square.x, square.y, square.width), saliency.shape[0])
-            if line.any():
-                near = dilated(line)
-                hits.append(bool(near.flat[int(saliency.argmax())]))
-                shares.append(float(near.mean()))
-    return MapHits(sum(hits), len(hits), float(np.mean(shares)) if shares else float("nan"))
+            found.append(map_hit(one_pass(network, given, 0)[1][0].numpy(), square, case))
+    return counted(found)
 
 
-def cost(architecture: str, size: int) -> dict[str, float]:
+def map_hit(saliency: npt.NDArray[np.float32], square: HipRegion, case: CohortCase) -> tuple[bool, float] | None:
+    """Does the map's maximum lie on the line, one cell wider, and what share of the cells does; None without a line.
+
+    The cells are those of the bundled network whatever the map's own: in the few cells of a coarse map, a third or more
+    would count as the line.
+    """
+    with np.load(case.path.parent / "masks" / f"{case.path.stem}.npz", allow_pickle=False) as data:
+        line = any_pool(data["lucency"], (square.x, square.y, square.width), GRID)
+    if not line.any():
+        return None
+    near = dilated(line)
+    peak = np.array(np.unravel_index(int(saliency.argmax()), saliency.shape))
+    row, col = ((peak + 0.5) * GRID / np.array(saliency.shape)).astype(int)
+    return bool(near[row, col]), float(near.mean())
+
+
+def counted(found: Iterable[tuple[bool, float] | None]) -> MapHits:
+    known = [each for each in found if each is not None]
+    chance = float(np.mean([share for _, share in known])) if known else float("nan")
+    return MapHits(sum(hit for hit, _ in known), len(known), chance)
+
+
+def bundled(bundle: ModelBundle, cases: Sequence[CohortCase]) -> dict[str, Any]:
+    """The row of a bundle as it is, which learnt from other hips: no folds. What it does not decide counts as wrong."""
+    classifier = Classifier(bundle, "cpu")
+    rows: list[dict[str, str]] = []
+    hits = []
+    for case in cases:
+        radiograph = read_radiograph(Source(case.path))
+        answer = classifier.predict(radiograph, case.region(radiograph))
+        decided = answer.decision in (Decision.LOOSE, Decision.NOT_LOOSE)
+        call = answer.decision is Decision.LOOSE if decided else not case.loose
+        score = answer.score if answer.score is not None else 100.0 * (not case.loose)
+        rows.append(
+            {"truth": str(int(case.loose)), "score": str(score), "call": str(int(call)), "patient": case.patient, "fold": "0"}
+        )  # fmt: skip
+        if case.loose:
+            saliency = answer.saliency
+            hits.append(None if saliency is None else map_hit(saliency.values, saliency.region, case))
+    card = bundle.card
+    return {
+        "architecture": f"{card.id} {card.version}",
+        "start": "as it is",
+        "figures": figures_of(rows),
+        "map": asdict(counted(hits)),
+        **cost(load_network(bundle).network, 1, card.input.size),
+    }
+
+
+def cost(network: nn.Module, channels: int, size: int) -> dict[str, float]:
     """Parameters in millions, megabytes at half precision, milliseconds of one forward pass on one thread (median)."""
-    network: PublishedNetwork = create(architecture).eval()
+    network.eval()
     count = sum(parameter.numel() for parameter in network.parameters())
-    given = torch.zeros(1, ARCHITECTURES[architecture].spec.channels, size, size)
+    given = torch.zeros(1, channels, size, size)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     times = []
@@ -120,18 +168,25 @@ def cost(architecture: str, size: int) -> dict[str, float]:
     return {"parameters_m": count / 1e6, "fp16_mb": count * 2 / 1e6, "forward_cpu_ms": 1000 * float(np.median(times))}
 
 
+def weights_of(architecture: str, folder: Path | None) -> list[str]:
+    """The file to transfer from, if `folder` has one: ARCHITECTURE.safetensors, .pth or .pt."""
+    files = [folder / f"{architecture}{suffix}" for suffix in (".safetensors", ".pth", ".pt")] if folder else []
+    return [str(path) for path in files if path.is_file()][:1]
+
+
 def benchmark(
-    folder: Path, architectures: Iterable[str], options: CrossValidationOptions, weights: Path | None
+    folder: Path,
+    architectures: Iterable[str],
+    options: CrossValidationOptions,
+    weights: Path | None,
+    bundle: ModelBundle | None = None,
 ) -> list[dict[str, Any]]:
-    """One row per architecture and start (scratch, and `weights`/<architecture>.* where there is such a file)."""
+    """One row per architecture and start (scratch, and transferred where `weights` has a file for it)."""
     manifest = make_cohort(folder / "cohort")
     cases = read_cohort(manifest)
     rows = []
     for name in architectures:
-        starts = ["none"]
-        if weights is not None:
-            starts += [str(path) for path in sorted(weights.glob(f"{name}.*"))[:1]]
-        for start in starts:
+        for start in ("none", *weights_of(name, weights)):
             own = replace(options, architecture=name, weights=start)
             out = folder / f"{name}-{'scratch' if start == 'none' else 'transferred'}"
             figures = cross_validate(cases, out, own)
@@ -141,10 +196,13 @@ def benchmark(
                     "start": "scratch" if start == "none" else Path(start).name,
                     "figures": figures,
                     "map": asdict(map_hits(cases, out, own)),
-                    **cost(name, input_spec(own).size),
+                    **cost(create(name), input_spec(own).channels, input_spec(own).size),
                 }
             )
             (folder / "benchmark.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    if bundle is not None:
+        rows.append(bundled(bundle, cases))
+        (folder / "benchmark.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return rows
 
 
@@ -177,6 +235,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
     parser.add_argument("--architectures", nargs="+", choices=PUBLISHED_ARCHITECTURES, default=PUBLISHED_ARCHITECTURES)
     parser.add_argument("--weights", type=Path, help="folder of ARCHITECTURE.safetensors or .pth to transfer from")
+    parser.add_argument("--bundle", type=Path, help="a model folder to set beside them, as it is")
     parser.add_argument("--folds", type=int, default=defaults.folds)
     parser.add_argument("--epochs", type=int, default=defaults.epochs)
     parser.add_argument("--patience", type=int, default=defaults.patience)
@@ -196,7 +255,8 @@ def run(arguments: argparse.Namespace) -> int:
         input_size=arguments.input_size,
         precision=arguments.precision,
     )
-    rows = benchmark(arguments.out, arguments.architectures, options, arguments.weights)
+    bundle = load_bundle(arguments.bundle) if arguments.bundle else None
+    rows = benchmark(arguments.out, arguments.architectures, options, arguments.weights, bundle)
     print(markdown(rows))  # noqa: T201 the command's answer
     print(f"Details: {arguments.out / 'benchmark.json'}", file=sys.stderr)  # noqa: T201
     return 0

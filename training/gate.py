@@ -21,9 +21,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from inference.lucency_net import INPUT_SIZE, SUITABILITY, LucencyNet
-from inference.model_bundle import LUCENCY_NET
+from inference.lucency_net import INPUT_SIZE, LOCATOR_SIZE, SUITABILITY, HipLocator, LucencyNet
+from inference.model_bundle import LOCATOR_ONNX_FILE, LOCATOR_WEIGHTS_FILE, LUCENCY_NET
+from inference.networks import locator_outputs
 from training.augment import AugmentOptions, make_batch
+from training.bundle import export
 from training.dataset import HipSet, load_shards
 from training.fit import load_network
 from training.losses import known_bce
@@ -178,13 +180,17 @@ def refused_shares(network: LucencyNet, bank: Bank, accepted: float = 0.99) -> d
 def teach(start: Path, locator: Path, data: Sequence[Path], folder: Path, options: GateOptions, workers: int) -> Path:
     """Draw, learn, write `folder`/checkpoint.pt. What was drawn before is kept."""
     torch.set_num_threads(options.threads)
-    network = load_network(start, LUCENCY_NET)
+    network, finder = load_network(start, LUCENCY_NET), load_network(locator, "locator")
     assert isinstance(network, LucencyNet)
+    assert isinstance(finder, HipLocator)
+    folder.mkdir(parents=True, exist_ok=True)
+    engine = folder / LOCATOR_ONNX_FILE
+    export(locator_outputs(finder), LOCATOR_SIZE, engine, folder / LOCATOR_WEIGHTS_FILE)
     network.requires_grad_(False)
     network.suitability_head.requires_grad_(True)
     learnt, kept = [], []
     for spec in specs(options):
-        prepare_cases(spec, folder / spec.name, locator, workers)
+        prepare_cases(spec, folder / spec.name, engine, workers)
         paths = sorted((folder / spec.name).glob("cases-*.npz"))
         kept += paths[:: options.held_out_every]
         learnt += [path for path in paths if path not in kept]
@@ -193,7 +199,6 @@ def teach(start: Path, locator: Path, data: Sequence[Path], folder: Path, option
         banks.append(varied_bank(network, load_shards(place), options.views, options.seed + number))
     before = refused_shares(network, held_out)
     train_head(network, joined(banks), options)
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "options.json").write_text(json.dumps({"network": "gate", **asdict(options)}, indent=1), encoding="utf-8")
     log = {"held out": len(held_out), "before": before, "after": refused_shares(network, held_out)}
     (folder / "log.jsonl").write_text(json.dumps(log) + "\n", encoding="utf-8")
@@ -206,7 +211,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     defaults = GateOptions()
     parser = subparsers.add_parser("gate", help="teach the gate alone, on the regions that the locator proposes")
     parser.add_argument("--start", type=Path, required=True, help="checkpoint.pt of a finished network")
-    parser.add_argument("--locator", type=Path, required=True, help="its locator, as ONNX")
+    parser.add_argument("--locator", type=Path, required=True, help="checkpoint.pt of the locator")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders that `prepare` wrote")
     parser.add_argument("--out", type=Path, required=True)
     for name in ("cropped", "uncovered_design", "suitable"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference.lucency_net import INPUT_SIZE, SUITABILITY, LucencyNet
+from inference.lucency_net import INPUT_SIZE, SUITABILITY, HipLocator, LucencyNet
 from tests.unit.training.fakes import fake_shard
 from training import gate
 from training.fit import load_network
@@ -65,10 +65,13 @@ def test_seeds_of_evaluation_sets_are_refused() -> None:
 def test_only_the_gate_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     start = tmp_path / "start.pt"
+    locator = tmp_path / "locator.pt"
     torch.save({"average": LucencyNet().state_dict()}, start)
+    torch.save({"average": HipLocator().state_dict()}, locator)
     fake_shard(tmp_path / "data")
 
-    def draw(spec: CohortSpec, folder: Path, _locator: Path, _workers: int) -> None:
+    def draw(spec: CohortSpec, folder: Path, engine: Path, _workers: int) -> None:
+        assert engine.is_file()
         folder.mkdir(parents=True)
         rng = np.random.default_rng(spec.seed)
         kind = Suitability(spec.name.removeprefix("gate-"))
@@ -83,7 +86,7 @@ def test_only_the_gate_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             path.with_suffix(".jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     monkeypatch.setattr(gate, "prepare_cases", draw)
-    found = teach(start, tmp_path / "locator.onnx", [tmp_path / "data"], tmp_path / "out", GateOptions(epochs=2), 1)
+    found = teach(start, locator, [tmp_path / "data"], tmp_path / "out", GateOptions(epochs=2), 1)
     before, after = (load_network(path, "lucency-net").state_dict() for path in (start, found))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
