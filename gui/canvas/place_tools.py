@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QLineF, QPointF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter
 
 from gui.canvas.behaviour import DRAG_PX, PointsTool, ToolBehaviour
@@ -135,4 +135,13 @@ class RegionTool(ToolBehaviour):
     def paint(self, painter: QPainter) -> None:
         if self._drawn is not None:
             colour, font = self.view.scene.colours.region, self.view.font()
-            paint_region(painter, self._drawn, "New region", self.view.to_view, colour, font, current=True)
+            paint_region(
+                painter,
+                self._drawn,
+                "New region",
+                self.view.to_view,
+                colour,
+                font,
+                QRectF(self.view.rect()),
+                current=True,
+            )

@@ -68,7 +68,7 @@ class ScenePainter:
             current = index == scene.current_region
             colour = scene.colours.region if current else scene.colours.region_idle
             name = region_name(region, index, len(scene.regions))
-            paint_region(self._painter, region, name, self._to_view, colour, self._font, current=current)
+            paint_region(self._painter, region, name, self._to_view, colour, self._font, self._bounds, current=current)
 
     def _paint_marks(self) -> None:
         scene, painter, hand = self._scene, self._painter, self._hand

@@ -82,9 +82,11 @@ def paint_region(
     to_view: QTransform,
     colour: QColor,
     font: QFont,
+    bounds: QRectF,
     *,
     current: bool,
 ) -> None:
+    """`bounds`: what is seen, in view coordinates; the name stays inside it."""
     rect = to_view.mapRect(region_rect(region))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     # A thin frame and strong corners: what lies inside is to be looked at, not the box.
@@ -102,6 +104,6 @@ def paint_region(
                 corners.lineTo(x, y)
                 corners.lineTo(x, y + inwards_y)
         draw_path(painter, corners, colour, 2.6)
-    visible = painter.viewport()
-    if rect.intersects(QRectF(visible)):
-        draw_label(painter, rect.topLeft() + QPointF(10, 7), name, font, colour, rect.adjusted(4, 4, -4, -4))
+    seen = rect & bounds
+    if not seen.isEmpty():
+        draw_label(painter, seen.topLeft() + QPointF(10, 7), name, font, colour, seen.adjusted(4, 4, -4, -4))

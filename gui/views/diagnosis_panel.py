@@ -410,7 +410,8 @@ def hip_name(side: Side, index: int) -> str:
 
 
 def _score_text(score: float | None) -> str:
-    return "" if score is None else f" {score_words(score)}"
+    """For rich text: a score of <1 is no tag."""
+    return "" if score is None else f" {escape(score_words(score))}"
 
 
 def _wrapped(role: str = "") -> QLabel:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QUndoStack
+from PySide6.QtGui import QTextDocument, QUndoStack
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
@@ -156,6 +156,17 @@ def test_side_by_side_shows_marks_left_and_the_map_right(desk):
     desk.window.actions_["side_by_side"].trigger()
     assert main.map_state.value == "present"
     assert not desk.overlay.visible, "as it was before"
+
+
+def test_a_score_below_one_is_said_beside_the_readers(desk):
+    """`<1` is no tag."""
+    show(desk, prediction(probability=0.002, decision=Decision.NOT_LOOSE))
+    desk.window.form.edit("call", call=Call.LOOSE)
+    desk.window.form.edit("score", score=85)
+    desk.window.form.submit()
+    document = QTextDocument()
+    document.setHtml(desk.window.diagnosis._agreement_text.text())
+    assert "CNN: Not loose <1\nDifferent calls, 85 points apart." in document.toPlainText()
 
 
 def test_answer_first_hides_titles_too(desk):
