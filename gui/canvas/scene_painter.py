@@ -13,7 +13,7 @@ from gui.items import hud
 from gui.items.head_circle_item import paint_head_circle
 from gui.items.image_item import ImageItem
 from gui.items.mark_item import MarkStyle, paint_mark
-from gui.items.region_item import paint_region, region_name
+from gui.items.region_item import paint_region, region_name, region_rect
 from gui.items.style import draw_line, draw_path
 from gui.overlay import MapState
 
@@ -125,7 +125,8 @@ class ScenePainter:
         if overlay.shown and scene.map_state is not MapState.ABSENT:
             saliency = scene.saliency[0].saliency
             legend = hud.Legend(saliency.method, saliency.levels, overlay.threshold, overlay.opacity, scene.map_state)
-            hud.paint_legend(painter, legend, port, font, colours)
+            maps = [self._to_view.mapRect(region_rect(item.saliency.region)) for item in scene.saliency]
+            hud.paint_legend(painter, legend, port, font, colours, maps)
         if not scene.show_texts:
             return
         lines = hud.corner_lines(scene.window, scene.inverted, port, scene.measure, radiograph)

@@ -221,8 +221,18 @@ def level_text(value: float, levels: tuple[float, float]) -> str:
     return f"{value:.{max(0, min(6, 2 - math.floor(math.log10(spread))))}f}"
 
 
-def paint_legend(painter: QPainter, legend: Legend, viewport: Viewport, font: QFont, colours: CanvasColours) -> None:
-    """A colour bar with numbers at the fixed levels, on the right edge. "No map" is said, not left out."""
+def paint_legend(
+    painter: QPainter,
+    legend: Legend,
+    viewport: Viewport,
+    font: QFont,
+    colours: CanvasColours,
+    maps: Sequence[QRectF] = (),
+) -> None:
+    """A colour bar with numbers at the fixed levels. "No map" is said, not left out.
+
+    On the right edge, or on the left one where it hides less of the `maps` (rectangles of the view).
+    """
     empty = legend.state is MapState.EMPTY
     line = QFontMetricsF(font).lineSpacing()
     # In a narrow pane the numbers alone stay: the bar below the image names the map, and the bone must stay in sight.
@@ -235,9 +245,9 @@ def paint_legend(painter: QPainter, legend: Legend, viewport: Viewport, font: QF
     height = head.height() if empty else head.height() + bar_height + foot.height() + 24
     numbers = max(text_size(font, "≥ " + level_text(level, legend.levels)).width() for level in legend.levels)
     width = max(head.width(), foot.width(), numbers + 26)
-    block = QRectF(0, 0, width, height)
-    block.moveRight(viewport.view_width - MARGIN)
-    block.moveTop(max(MARGIN + 44, (viewport.view_height - height) / 2))
+    top = max(MARGIN + 44, (viewport.view_height - height) / 2)
+    on_right = QRectF(viewport.view_width - MARGIN - width, top, width, height)
+    block = min((on_right, on_right.translated(MARGIN - on_right.left(), 0)), key=lambda place: _hidden(place, maps))
     draw_plate(painter, block)
     right_top = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
     draw_text(painter, block, right_top, title, font, colours.warning if empty else colours.text)
@@ -260,6 +270,11 @@ def paint_legend(painter: QPainter, legend: Legend, viewport: Viewport, font: QF
         y = bar.bottom() - legend.threshold * bar.height()
         painter.fillRect(QRectF(bar.left(), y, bar.width(), bar.bottom() - y), QColor(0, 0, 0, 190))
         draw_line(painter, QLineF(bar.left() - 3, y, bar.right() + 2, y), colours.warning, 1.6)
+
+
+def _hidden(place: QRectF, maps: Sequence[QRectF]) -> int:
+    """Area of the maps below `place`, in whole pixels: less is no reason to change sides."""
+    return round(sum((place & each).width() * (place & each).height() for each in maps))
 
 
 @cache

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from gui.items.colour_map import SALIENCY_COLOURS
+from gui.items.region_item import region_rect
 from gui.items.saliency_item import SaliencyItem, contour_pieces
 from gui.overlay import MapState, OverlayMode, OverlayState
 from imaging.geometry import HipRegion
@@ -265,3 +266,24 @@ def test_the_legend_says_no_map(canvas, monkeypatch) -> None:
     canvas.view.grab()
     assert not any("no map" in text for text in texts)
     assert {"0.100", "0.450", "≥ 0.800"} <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("region", "on_right"), [(HipRegion(0, 100, 140, 140), True), (HipRegion(160, 100, 140, 140), False)]
+)
+def test_the_legend_does_not_hide_the_map(canvas, monkeypatch, region: HipRegion, on_right: bool) -> None:
+    """A pelvis shows the left hip where the legend would stand."""
+    from gui.items import hud
+
+    plates = []
+    monkeypatch.setattr(hud, "draw_plate", lambda p, box: plates.append(box))
+    canvas.view.resize(360, 480)
+    canvas.view.fit()
+    canvas.view.set_show_texts(False)
+    canvas.view.overlay.set_visible(True)
+    canvas.view.set_saliency([SaliencyMap(np.full((7, 7), 0.5, np.float32), region, (0.1, 0.8), "Grad-CAM")])
+    canvas.view.grab()
+    legend = max(plates, key=lambda box: box.height())
+    shown = canvas.view.to_view.mapRect(region_rect(region))
+    assert (legend.center().x() > canvas.view.width() / 2) is on_right
+    assert not legend.intersects(shown)
