@@ -129,8 +129,21 @@ def soft_argmax(heatmaps: Tensor, stride: int) -> Tensor:
     return torch.stack([x, y, confidence.clamp(0.0, 1.0)], dim=2)
 
 
+def _pooled(features: Tensor) -> Tensor:
+    """(N, C, h, w) -> (N, 2 C): means, then maxima."""
+    return torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
+
+
+def _give_gate_its_stage(_module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights of bundles before 1.3 have no such stage: their gate looked through the diagnosis' own."""
+    if not any(name.startswith(f"{prefix}gate_stage.") for name in state):
+        own = {name: value for name, value in state.items() if name.startswith(f"{prefix}stage5.")}
+        state |= {name.replace("stage5.", "gate_stage.", 1): value for name, value in own.items()}
+
+
 class LucencyNet(nn.Module):
-    """Residual encoder to stride 32, decoder back to stride 8; 3 M parameters."""
+    """Residual encoder to stride 32, decoder back to stride 8; 4.4 M parameters. The gate has a last stage of its own, so
+    that it can learn what to refuse without the diagnosis changing."""
 
     def __init__(self, channels: tuple[int, int, int, int, int] = (16, 32, 64, 128, 192), decoder: int = 96) -> None:
         super().__init__()
@@ -148,18 +161,23 @@ class LucencyNet(nn.Module):
         self.evidence_head = nn.Sequential(_conv(decoder, 64), nn.Conv2d(64, len(COMPONENTS), 1))
         self.auxiliary_head = nn.Conv2d(decoder, len(AUXILIARY), 1)
         self.landmark_head = nn.Sequential(_conv(decoder, 64), nn.Conv2d(64, len(LANDMARKS), 1))
+        self.gate_stage = nn.Sequential(_conv(c4, c5, 3, 2), _Block(c5), _Block(c5))
         self.suitability_head = nn.Sequential(
             nn.Linear(2 * c5, 96), nn.ReLU(inplace=True), nn.Linear(96, len(SUITABILITY))
         )
+        self.register_load_state_dict_pre_hook(_give_gate_its_stage)  # type: ignore[no-untyped-call]
         self.pooling = EvidencePooling()
         last = cast(nn.Conv2d, self.evidence_head[-1])
         nn.init.constant_(cast(Tensor, last.bias), -2.0)  # most cells show nothing
 
-    def dense(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 1, S, S) -> features at stride 8 (N, decoder, S/8, S/8) and at stride 32 (N, c5, S/32, S/32)."""
+    def shared(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 1, S, S) -> what diagnosis and gate both start from: features at stride 8 and at stride 16."""
         x = self.stem(torch.cat([x, local_contrast(x)], dim=1))
         f3 = self.stage3(self.stage2(x))
-        f4 = self.stage4(f3)
+        return f3, self.stage4(f3)
+
+    def dense(self, f3: Tensor, f4: Tensor) -> tuple[Tensor, Tensor]:
+        """`shared` -> features at stride 8 (N, decoder, S/8, S/8) and at stride 32 (N, c5, S/32, S/32)."""
         f5 = self.stage5(f4)
         p4 = self.lateral4(f4) + functional.interpolate(self.lateral5(f5), size=f4.shape[-2:], mode="nearest")
         p4 = self.merge4(p4)
@@ -169,12 +187,12 @@ class LucencyNet(nn.Module):
     def training_outputs(self, x: Tensor) -> dict[str, Tensor]:
         """Raw outputs for the losses: `evidence`, `auxiliary` and `heatmaps` logits at stride 8, `suitability` (N, 4),
         `components` (N, 2), `loose` (N,); `features` (N, 2 c5), the deepest activations pooled by mean and maximum."""
-        p3, f5 = self.dense(x)
+        f3, f4 = self.shared(x)
+        p3, f5 = self.dense(f3, f4)
         evidence = self.evidence_head(p3).float()
-        pooled = torch.cat([f5.mean(dim=(2, 3)), f5.amax(dim=(2, 3))], dim=1)
         components = self.pooling(evidence)
         auxiliary = self.auxiliary_head(p3).float()
-        suitability = self.suitability(pooled, self.metal_seen(auxiliary))
+        suitability = self.suitability(f4, self.metal_seen(auxiliary))
         return {
             "evidence": evidence,
             "auxiliary": auxiliary,
@@ -182,7 +200,7 @@ class LucencyNet(nn.Module):
             "suitability": suitability,
             "components": components,
             "loose": either(components),
-            "features": pooled.float(),
+            "features": _pooled(f5).float(),
         }
 
     def metal_seen(self, auxiliary: Tensor) -> Tensor:
@@ -190,9 +208,9 @@ class LucencyNet(nn.Module):
         metal = auxiliary[:, AUXILIARY.index("implant")].flatten(1)
         return torch.topk(metal, max(1, round(IMPLANT_SHARE * metal.shape[1])), dim=1).values.mean(dim=1)
 
-    def suitability(self, pooled: Tensor, metal: Tensor) -> Tensor:
-        """Features (N, 2 c5) and `metal_seen` -> logits (N, 4) in the order of SUITABILITY."""
-        logits = self.suitability_head(pooled).float()
+    def suitability(self, f4: Tensor, metal: Tensor) -> Tensor:
+        """Features at stride 16 and `metal_seen` -> logits (N, 4) in the order of SUITABILITY."""
+        logits = self.suitability_head(_pooled(self.gate_stage(f4))).float()
         # Is there an implant? Half of the answer is the picture as a whole, half the cells where metal is seen.
         whole = logits[:, SUITABILITY.index("implant")]
         return torch.cat([(0.5 * (whole + metal)).unsqueeze(1), logits[:, 1:]], dim=1)

@@ -214,12 +214,13 @@ def randomisation(checkpoint: Path, cases: Path, count: int = 24) -> list[Metric
 
 DESCRIPTION = (
     (
-        "A residual network with a small decoder (2.8 M parameters) on a 448 x 448 crop of one hip; its second input "
+        "A residual network with a small decoder (4.4 M parameters) on a 448 x 448 crop of one hip; its second input "
         "channel is a fixed local-contrast normalisation. Two evidence channels (stem, cup) are supervised cell by cell "
         "with the simulated lucency masks of loose components; the score of a component is an affine function of the "
         'means of its strongest cells, the hip\'s score that of "stem or cup". Patches near the interface and whole hips '
         "alternated in the first part of training. Landmarks, an implant and interface map (training only) and four "
-        "suitability outputs share the body. Nothing was pretrained on anything else."
+        "suitability outputs share the body; the latter have a last stage of their own. Nothing was pretrained on anything "
+        "else."
     ),
     "A separate locator (0.6 M parameters, 256 px) proposes the hip regions.",
 )
@@ -273,7 +274,7 @@ def run_line(checkpoint: Path) -> str:
         return (
             f"python -m training gate --out {out} --cropped {options['cropped']} "
             f"--uncovered-design {options['uncovered_design']} --suitable {options['suitable']} --seed {options['seed']} "
-            f"--views {options['views']} --epochs {options['epochs']} --data … --start … --locator …"
+            f"--epochs {options['epochs']} --data … --start … --locator …"
         )
     return (
         f"python -m training fit --network {options['network']} --out {out} --steps {options['steps']} "

@@ -21,7 +21,9 @@ F64 = npt.NDArray[np.float64]
 
 TARGET_SPECIFICITY = 0.97  # room above the 0.95 that is asked of new hips
 ALPHA = 0.025  # of each class may fall beyond the indeterminate band on the wrong side
-ACCEPTED_SHARE = 0.99  # of suitable hips, for each output of the gate
+# Of suitable hips, for each output of the gate. 98 % are asked for of suitable hips and of images to refuse alike; at .99
+# bundle 1.2.0 accepted 99.2 % of the 3,600 that it was measured on and refused 96.6 %.
+ACCEPTED_SHARE = 0.985
 MAX_GATE = 0.85  # real radiographs look unlike simulated ones: no output of the gate may ask for near certainty
 LOCATOR_THRESHOLD = 0.35
 ANCHOR_CONFIDENCE = 0.3  # tip, head and shoulder must be seen at least so surely to place the top of the stem's axis

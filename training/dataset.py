@@ -150,11 +150,12 @@ def _read(paths: list[Path]) -> Iterator[tuple[dict[str, npt.NDArray], list[dict
 
 
 def read_records(folder: Path) -> list[dict[str, object]]:
-    """Where the hips of a folder came from, in the order of its shards."""
+    """Where the hips of a folder came from, in the order of its files: of `prepare`, or drawn by `gate`."""
     records = []
-    for path in shard_paths(folder):
+    for path in (*shard_paths(folder), *sorted(folder.glob("cases-*.npz"))):
         with path.with_suffix(".jsonl").open(encoding="utf-8") as stream:
-            records += [json.loads(line) for line in stream]
+            rows = [json.loads(line) for line in stream]
+        records += [row.get("record", row) for row in rows]
     return records
 
 

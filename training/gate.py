@@ -2,7 +2,7 @@
 
 `fit` sees images to refuse in the frame of their own hip. A user's cut-off radiograph comes in the frame that the locator
 proposes, which often ends where the picture does; and designs that are not covered are rare among training's images. This
-draws more of both, takes the pooled features of a finished network for them, and learns its suitability head anew. No
+draws more of both and trains the gate's own stage and head on what the shared stages of a finished network see there. No
 other weight changes: scores, maps and landmarks stay what they were.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from inference.model_bundle import LOCATOR_ONNX_FILE, LOCATOR_WEIGHTS_FILE, LUCE
 from inference.networks import locator_outputs
 from training.augment import AugmentOptions, make_batch
 from training.bundle import export
+from training.calibrate import ACCEPTED_SHARE
 from training.dataset import HipSet, load_shards
 from training.fit import load_network
 from training.losses import known_bce
@@ -34,7 +35,7 @@ from training.scoring import CohortSpec, prepare_cases
 from training.simulation.evaluation_sets import refuse_reserved, training_seed
 from training.simulation.truth import Suitability
 
-BATCH = 16
+CHUNK = 16  # hips at once where nothing is learnt
 # Of all that is learnt from, by kind; the kinds that are not named share the rest. What `fit` left too often accepted
 # is seen most.
 SHARES = {"suitable": 0.45, "cropped": 0.2, "uncovered_design": 0.2}
@@ -46,31 +47,31 @@ class GateOptions:
     uncovered_design: int = 900
     suitable: int = 400
     seed: int = 501  # and the two after it
-    views: int = 1  # of each prepared hip of `fit`, randomly varied
-    epochs: int = 40
-    batch: int = 256
-    learning_rate: float = 1e-3
+    epochs: int = 6
+    batch: int = 64
+    learning_rate: float = 8e-4
     weight_decay: float = 0.05
     held_out_every: int = 7  # one in so many files of what was drawn says how it went, and is not learnt from
     threads: int = 2
+    reduced_precision: bool = True  # bfloat16 where the processor has it
 
 
 @dataclass
 class Bank:
-    """What the head learns from: one row per hip and view."""
+    """What the gate learns from: one row per hip."""
 
-    features: Tensor  # (n, C), pooled
+    maps: Tensor  # (n, c4, S/16, S/16) bfloat16: what the shared stages see
     metal: Tensor  # (n,): logit of the cells where metal is seen, the other half of "implant"
     targets: Tensor  # (n, 4) in the order of SUITABILITY, nan where it is not asked
     kinds: npt.NDArray[np.str_]
 
     def __len__(self) -> int:
-        return len(self.features)
+        return len(self.maps)
 
 
 def joined(banks: Sequence[Bank]) -> Bank:
     return Bank(
-        torch.cat([bank.features for bank in banks]),
+        torch.cat([bank.maps for bank in banks]),
         torch.cat([bank.metal for bank in banks]),
         torch.cat([bank.targets for bank in banks]),
         np.concatenate([bank.kinds for bank in banks]),
@@ -88,8 +89,8 @@ def specs(options: GateOptions) -> list[CohortSpec]:
     return found
 
 
-def drawn_bank(network: LucencyNet, paths: Sequence[Path]) -> Bank:
-    """Every proposed region in files of training.scoring.prepare_cases, as it is and mirrored."""
+def drawn_bank(network: LucencyNet, paths: Sequence[Path], *, mirrored: bool, precise: bool) -> Bank:
+    """Every proposed region in files of training.scoring.prepare_cases; `mirrored`: each of them a second time, so."""
     banks = []
     for path in paths:
         with path.with_suffix(".jsonl").open(encoding="utf-8") as stream:
@@ -101,8 +102,8 @@ def drawn_bank(network: LucencyNet, paths: Sequence[Path]) -> Bank:
             [[_target(rows[at]["suitability_targets"][name]) for name in SUITABILITY] for at in kept]
         ).reshape(-1, len(SUITABILITY))
         kinds = np.array([rows[at]["hip_suitability"] for at in kept])
-        for given in (images[kept], images[kept].flip(3)):
-            banks.append(Bank(*_pooled(network, given.split(BATCH)), targets, kinds))
+        for given in (images[kept], images[kept].flip(3)) if mirrored else (images[kept],):
+            banks.append(Bank(*seen_by(network, given.split(CHUNK), precise=precise), targets, kinds))
     return joined(banks)
 
 
@@ -110,67 +111,81 @@ def _target(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def varied_bank(network: LucencyNet, hips: HipSet, views: int, seed: int) -> Bank:
-    """Prepared hips as `fit` meets them, varied anew in each view."""
+def varied_bank(network: LucencyNet, hips: HipSet, seed: int, *, precise: bool) -> Bank:
+    """Prepared hips as `fit` meets them, randomly varied."""
     generator = torch.Generator().manual_seed(seed)
 
     def batches() -> Iterator[Tensor]:
-        for part in torch.arange(len(hips)).split(BATCH):
+        for part in torch.arange(len(hips)).split(CHUNK):
             yield make_batch(
                 hips.pixels[part], hips.masks[part], hips.landmarks[part],
                 size=INPUT_SIZE, generator=generator, options=AugmentOptions(),
             ).image  # fmt: skip
 
     kinds = np.array([str(record["hip_suitability"]) for record in hips.records])
-    return joined([Bank(*_pooled(network, batches()), hips.suitability, kinds) for _ in range(views)])
+    return Bank(*seen_by(network, batches(), precise=precise), hips.suitability, kinds)
 
 
-def _pooled(network: LucencyNet, batches: Iterator[Tensor] | Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    features, metal = [], []
-    with torch.no_grad():
+def seen_by(network: LucencyNet, batches: Iterable[Tensor], *, precise: bool) -> tuple[Tensor, Tensor]:
+    """Batches (b, 1, S, S) -> maps and metal of a Bank."""
+    maps, metal = [], []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=not precise):
         for given in batches:
-            raw = network.training_outputs(given.to(memory_format=torch.channels_last))
-            features.append(raw["features"])
-            metal.append(network.metal_seen(raw["auxiliary"]))
-    return torch.cat(features), torch.cat(metal)
+            f3, f4 = network.shared(given.to(memory_format=torch.channels_last))
+            p3, _ = network.dense(f3, f4)
+            maps.append(f4.bfloat16())
+            metal.append(network.metal_seen(network.auxiliary_head(p3).float()))
+    return torch.cat(maps), torch.cat(metal)
 
 
-def weights_of(kinds: npt.NDArray[np.str_]) -> Tensor:
-    """(n, 1): every kind counts as SHARES says, however often it occurs."""
+def chances(kinds: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
+    """(n,) of being drawn: every kind as SHARES says, however often it occurs."""
     present = sorted(set(kinds.tolist()))
     others = [kind for kind in present if kind not in SHARES]
     rest = (1.0 - sum(SHARES.values())) / max(1, len(others))
-    weights = np.zeros(len(kinds), np.float32)
+    found = np.zeros(len(kinds))
     for kind in present:
         members = kinds == kind
-        weights[members] = SHARES.get(kind, rest) / members.sum()
-    return torch.from_numpy(weights * len(kinds))[:, None]
+        found[members] = SHARES.get(kind, rest) / members.sum()
+    return found / found.sum()
 
 
-def train_head(network: LucencyNet, bank: Bank, options: GateOptions) -> None:
-    """The suitability head of `network`, in place."""
+def train_gate(network: LucencyNet, bank: Bank, options: GateOptions) -> None:
+    """The gate's stage and head of `network`, in place."""
     torch.manual_seed(options.seed)
-    generator = torch.Generator().manual_seed(options.seed)
-    head = network.suitability_head.train()
-    optimizer = torch.optim.AdamW(head.parameters(), options.learning_rate, weight_decay=options.weight_decay)
-    weights = weights_of(bank.kinds)
-    steps = options.epochs * ((len(bank) + options.batch - 1) // options.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for _ in range(options.epochs):
-        for part in torch.randperm(len(bank), generator=generator).split(options.batch):
-            logits = network.suitability(bank.features[part], bank.metal[part])
-            loss = known_bce(logits, bank.targets[part], weights[part])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    head.eval()
+    rng = np.random.default_rng(options.seed)
+    network.requires_grad_(False)
+    own = (network.gate_stage, network.suitability_head)
+    for module in own:
+        module.requires_grad_(True).train()
+    parameters = [parameter for module in own for parameter in module.parameters()]
+    optimizer = torch.optim.AdamW(parameters, options.learning_rate, weight_decay=options.weight_decay)
+    steps = options.epochs * -(-len(bank) // options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.learning_rate, total_steps=steps, pct_start=0.15)
+    drawn = chances(bank.kinds)
+    for _ in tqdm(range(steps), desc="gate", unit="step", file=sys.stderr, mininterval=10):
+        at = torch.from_numpy(rng.choice(len(bank), options.batch, p=drawn))
+        turned = torch.from_numpy(rng.random(options.batch) < 0.5)[:, None, None, None]
+        maps = bank.maps[at].float()
+        maps = torch.where(turned, maps.flip(3), maps).to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.reduced_precision):
+            logits = network.suitability(maps, bank.metal[at])
+        loss = known_bce(logits.float(), bank.targets[at])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()
 
 
-def refused_shares(network: LucencyNet, bank: Bank, accepted: float = 0.99) -> dict[str, float]:
+def refused_shares(network: LucencyNet, bank: Bank, accepted: float = ACCEPTED_SHARE) -> dict[str, float]:
     """Of each kind the share that falls below, where each output alone keeps `accepted` of the suitable hips."""
     with torch.no_grad():
-        logits = network.suitability(bank.features, bank.metal).numpy()
+        parts = [
+            network.suitability(maps.float(), metal)
+            for maps, metal in zip(bank.maps.split(CHUNK), bank.metal.split(CHUNK), strict=True)
+        ]
+    logits = torch.cat(parts).numpy()
     suitable = bank.kinds == "suitable"
     limits = np.quantile(logits[suitable], 1 - accepted, axis=0)
     below = (logits < limits).any(axis=1)
@@ -183,22 +198,23 @@ def teach(start: Path, locator: Path, data: Sequence[Path], folder: Path, option
     network, finder = load_network(start, LUCENCY_NET), load_network(locator, "locator")
     assert isinstance(network, LucencyNet)
     assert isinstance(finder, HipLocator)
+    network = network.to(memory_format=torch.channels_last)
+    precise = not options.reduced_precision
     folder.mkdir(parents=True, exist_ok=True)
     engine = folder / LOCATOR_ONNX_FILE
     export(locator_outputs(finder), LOCATOR_SIZE, engine, folder / LOCATOR_WEIGHTS_FILE)
-    network.requires_grad_(False)
-    network.suitability_head.requires_grad_(True)
     learnt, kept = [], []
     for spec in specs(options):
         prepare_cases(spec, folder / spec.name, engine, workers)
         paths = sorted((folder / spec.name).glob("cases-*.npz"))
         kept += paths[:: options.held_out_every]
         learnt += [path for path in paths if path not in kept]
-    banks, held_out = [drawn_bank(network, learnt)], drawn_bank(network, kept)
+    banks = [drawn_bank(network, learnt, mirrored=True, precise=precise)]
+    held_out = drawn_bank(network, kept, mirrored=False, precise=precise)
     for number, place in enumerate(tqdm(data, desc="prepared hips", unit="folder", file=sys.stderr)):
-        banks.append(varied_bank(network, load_shards(place), options.views, options.seed + number))
+        banks.append(varied_bank(network, load_shards(place), options.seed + number, precise=precise))
     before = refused_shares(network, held_out)
-    train_head(network, joined(banks), options)
+    train_gate(network, joined(banks), options)
     (folder / "options.json").write_text(json.dumps({"network": "gate", **asdict(options)}, indent=1), encoding="utf-8")
     log = {"held out": len(held_out), "before": before, "after": refused_shares(network, held_out)}
     (folder / "log.jsonl").write_text(json.dumps(log) + "\n", encoding="utf-8")
@@ -218,7 +234,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         option = "--" + name.replace("_", "-")
         parser.add_argument(option, type=int, default=getattr(defaults, name), help="radiographs to draw")
     parser.add_argument("--seed", type=training_seed, default=defaults.seed)
-    parser.add_argument("--views", type=int, default=defaults.views, help="of each prepared hip")
     parser.add_argument("--epochs", type=int, default=defaults.epochs)
     parser.add_argument("--workers", type=int, default=2)
     parser.set_defaults(run=run)

@@ -12,47 +12,63 @@ import torch
 from inference.lucency_net import INPUT_SIZE, SUITABILITY, HipLocator, LucencyNet
 from tests.unit.training.fakes import fake_shard
 from training import gate
+from training.dataset import read_records
 from training.fit import load_network
-from training.gate import Bank, GateOptions, specs, teach, train_head, weights_of
+from training.gate import Bank, GateOptions, chances, refused_shares, specs, teach, train_gate
 from training.prepare import SUITABILITY_TARGETS
 from training.scoring import CohortSpec
 from training.simulation.truth import Suitability
 
 
-def bank(network: LucencyNet, count: int = 400) -> Bank:
-    """Cropped hips differ from suitable ones in one feature, uncovered designs in another."""
+def bank(network: LucencyNet, count: int = 200) -> Bank:
+    """Cropped hips differ from suitable ones in one channel, uncovered designs in another."""
     rng = np.random.default_rng(0)
     kinds = np.array(["suitable", "cropped", "uncovered_design", "native"])[np.arange(count) % 4]
-    width = network.suitability_head[0].in_features
-    features = rng.normal(0, 1, (count, width)).astype(np.float32)
-    features[kinds == "cropped", 0] += 6
-    features[kinds == "uncovered_design", 1] += 6
-    features[kinds == "native", 2] += 6
+    maps = rng.normal(0, 0.2, (count, network.gate_stage[0][0].in_channels, 4, 4)).astype(np.float32)
+    for channel, kind in enumerate(("cropped", "uncovered_design", "native")):
+        maps[kinds == kind, channel] += 2
     targets = [
         [np.nan if value is None else value for value in SUITABILITY_TARGETS[Suitability(kind)]] for kind in kinds
     ]
-    return Bank(torch.from_numpy(features), torch.zeros(count), torch.tensor(targets, dtype=torch.float32), kinds)
+    return Bank(
+        torch.from_numpy(maps).bfloat16(), torch.zeros(count), torch.tensor(targets, dtype=torch.float32), kinds
+    )
 
 
-def test_the_head_learns_what_to_refuse() -> None:
+def test_the_gate_learns_what_to_refuse() -> None:
     torch.manual_seed(0)
     network = LucencyNet().eval()
     known = bank(network)
-    train_head(network, known, GateOptions(epochs=60, batch=64))
+    train_gate(network, known, GateOptions(epochs=12, batch=32, reduced_precision=False))
+    assert not network.gate_stage.training
     with torch.no_grad():
-        logits = network.suitability(known.features, known.metal).numpy()
+        logits = network.suitability(known.maps.float(), known.metal).numpy()
     complete, covered = (logits[:, SUITABILITY.index(name)] for name in ("complete", "covered_design"))
     suitable = known.kinds == "suitable"
     assert complete[known.kinds == "cropped"].max() < complete[suitable].min()
     assert covered[known.kinds == "uncovered_design"].max() < covered[suitable].min()
+    shares = refused_shares(network, known, accepted=1.0)
+    assert shares == {"cropped": 1.0, "native": 1.0, "suitable": 0.0, "uncovered_design": 1.0}
 
 
-def test_every_kind_counts_as_it_should_however_often_it_occurs() -> None:
+def test_every_kind_is_seen_as_often_as_it_should_be() -> None:
     kinds = np.array(["suitable"] * 90 + ["cropped"] * 5 + ["native"] * 3 + ["noise"] * 2)
-    weights = weights_of(kinds)[:, 0].numpy()
-    assert weights.sum() == pytest.approx(100 * (1 - gate.SHARES["uncovered_design"]), rel=1e-5)
-    assert weights[kinds == "suitable"].sum() == pytest.approx(100 * gate.SHARES["suitable"], rel=1e-5)
-    assert weights[kinds == "native"].sum() == pytest.approx(weights[kinds == "noise"].sum(), rel=1e-5)
+    drawn = chances(kinds)
+    known = 1 - gate.SHARES["uncovered_design"]  # none of them here
+    assert drawn.sum() == pytest.approx(1)
+    assert drawn[kinds == "suitable"].sum() == pytest.approx(gate.SHARES["suitable"] / known)
+    assert drawn[kinds == "native"].sum() == pytest.approx(drawn[kinds == "noise"].sum())
+
+
+def test_weights_from_before_the_gate_had_its_own_stage() -> None:
+    """They answer as they did: the gate looks through the diagnosis' stage."""
+    torch.manual_seed(0)
+    earlier = {name: value for name, value in LucencyNet().state_dict().items() if not name.startswith("gate_stage.")}
+    network = LucencyNet()
+    network.load_state_dict(earlier, strict=True)
+    for name, value in network.stage5.state_dict().items():
+        assert torch.equal(value, network.gate_stage.state_dict()[name])
+    assert not any(name.startswith("gate_stage.") for name in earlier), "what was handed over is left as it was"
 
 
 def test_seeds_of_evaluation_sets_are_refused() -> None:
@@ -78,7 +94,12 @@ def test_only_the_gate_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         targets = dict(zip(SUITABILITY, SUITABILITY_TARGETS[kind], strict=True))
         for number in range(2):
             rows = [
-                {"found": found, "suitability_targets": targets, "hip_suitability": str(kind)}
+                {
+                    "found": found,
+                    "suitability_targets": targets,
+                    "hip_suitability": str(kind),
+                    "record": {"seed": spec.seed, "index": number},
+                }
                 for found in (True, True, False)
             ]
             path = folder / f"cases-{number:05d}.npz"
@@ -90,6 +111,8 @@ def test_only_the_gate_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     before, after = (load_network(path, "lucency-net").state_dict() for path in (start, found))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
-    assert all(name.startswith("suitability_head.") for name in changed)
+    assert all(name.startswith(("suitability_head.", "gate_stage.")) for name in changed)
+    learnt = read_records(tmp_path / "out" / "gate-cropped")  # for the card of the bundle
+    assert learnt == [{"seed": 501, "index": number} for number in (0, 0, 0, 1, 1, 1)]
     log = json.loads((tmp_path / "out" / "log.jsonl").read_text())
-    assert log["held out"] == 3 * 2 * 2  # the first file of each kind: two found hips, as they are and mirrored
+    assert log["held out"] == 3 * 2  # the first file of each kind: two found hips
