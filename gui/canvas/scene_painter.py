@@ -130,7 +130,7 @@ class ScenePainter:
         if not scene.show_texts:
             return
         lines = hud.corner_lines(scene.window, scene.inverted, port, scene.measure, radiograph)
-        hud.paint_corner_lines(painter, lines, port, font, colours)
+        hud.paint_corner_lines(painter, lines, port, scene.measure, font, colours)
         hud.paint_scale_bar(painter, port, scene.measure, font, colours)
         pointer = scene.pointer or scene.peer_pointer
         if pointer is not None:

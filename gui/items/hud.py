@@ -140,13 +140,25 @@ def corner_lines(
 
 
 def paint_corner_lines(
-    painter: QPainter, lines: Sequence[tuple[str, bool]], viewport: Viewport, font: QFont, colours: CanvasColours
+    painter: QPainter,
+    lines: Sequence[tuple[str, bool]],
+    viewport: Viewport,
+    measure: Measure,
+    font: QFont,
+    colours: CanvasColours,
 ) -> None:
-    size = text_size(font, "\n".join(line for line, _ in lines))
-    block = size.translated(MARGIN, viewport.view_height - MARGIN - size.height())
+    """Bottom left; in a view that is too narrow for both, above the scale bar."""
+    metrics = QFontMetricsF(font)
+    most = viewport.view_width - 2 * MARGIN
+    shown = [(metrics.elidedText(line, Qt.TextElideMode.ElideRight, most), warning) for line, warning in lines]
+    size = text_size(font, "\n".join(line for line, _ in shown))
+    bar = _scale_block(viewport, measure, font)
+    beside = size.width() + 3 * MARGIN <= bar.left()
+    bottom = viewport.view_height - MARGIN if beside else bar.top() - MARGIN / 2
+    block = size.translated(MARGIN, bottom - size.height())
     draw_plate(painter, block)
-    height = size.height() / len(lines)
-    for index, (line, warning) in enumerate(lines):
+    height = size.height() / len(shown)
+    for index, (line, warning) in enumerate(shown):
         box = QRectF(block.left(), block.top() + index * height, block.width(), height)
         draw_text(painter, box, Qt.AlignmentFlag.AlignLeft, line, font, colours.warning if warning else colours.text)
 
@@ -179,20 +191,25 @@ def scale_bar(viewport: Viewport, measure: Measure) -> tuple[float, str]:
     return length / units_per_view_px, text
 
 
+def _scale_block(viewport: Viewport, measure: Measure, font: QFont) -> QRectF:
+    """Bar and text, with room for the cursor value below."""
+    length, text = scale_bar(viewport, measure)
+    words = text_size(font, text)
+    width, height = max(length, words.width()), words.height() + 9
+    bottom = viewport.view_height - MARGIN - QFontMetricsF(font).lineSpacing() - 8
+    return QRectF(viewport.view_width - MARGIN - width, bottom - height, width, height)
+
+
 def paint_scale_bar(
     painter: QPainter, viewport: Viewport, measure: Measure, font: QFont, colours: CanvasColours
 ) -> None:
     """Bottom right, above the cursor value."""
     length, text = scale_bar(viewport, measure)
-    words = text_size(font, text)
-    line_height = QFontMetricsF(font).lineSpacing()
-    width = max(length, words.width())
-    right = viewport.view_width - MARGIN
-    bottom = viewport.view_height - MARGIN - line_height - 8
-    block = QRectF(right - width, bottom - words.height() - 9, width, words.height() + 9)
+    block = _scale_block(viewport, measure, font)
     draw_plate(painter, block)
     draw_text(painter, block, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, text, font, colours.text)
-    y, x0 = bottom - 4, right - length
+    right = block.right()
+    y, x0 = block.bottom() - 4, right - length
     for line in (
         QLineF(x0, y, right, y),
         QLineF(x0, y - 4, x0, y + 3),

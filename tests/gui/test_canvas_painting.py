@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRectF, Qt
 
 from imaging.radiograph import Radiograph, Window
 from imaging.windowing import apply_window
@@ -130,3 +130,18 @@ def test_no_radiograph(canvas) -> None:
     canvas.click((10, 10))
     canvas.key(Qt.Key.Key_Space)
     canvas.view.reset_view()
+
+
+@pytest.mark.parametrize("width", [230, 320, 800])
+def test_texts_do_not_cover_each_other(canvas, monkeypatch, width: int) -> None:
+    from gui.items import hud
+
+    plates: list[QRectF] = []
+    monkeypatch.setattr(hud, "draw_plate", lambda _painter, box: plates.append(QRectF(box)))
+    canvas.view.resize(width, 600)
+    canvas.view.fit()
+    canvas.view.grab()
+    assert len(plates) >= 2
+    for index, plate in enumerate(plates):
+        assert QRectF(canvas.view.rect()).contains(plate)
+        assert not any(plate.intersects(other) for other in plates[:index])
