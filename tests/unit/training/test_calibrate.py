@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 
 from inference.lucency_net import LANDMARKS
 from inference.stem_axis import refined
@@ -18,6 +19,7 @@ from training.calibrate import (
     fit_stem_axis,
     fit_temperature,
     gate_threshold,
+    gate_thresholds,
 )
 
 
@@ -164,3 +166,18 @@ def test_few_hips_give_few_axes_and_no_features_no_statistics() -> None:
     assert few is not None
     assert len(few.projection) == len(few.mean) == 40 * 4
     assert fit_feature_statistics([]) is None
+
+
+def test_the_gate_is_as_strict_as_the_share_of_all_outputs_together_allows() -> None:
+    rng = np.random.default_rng(3)
+    accepted = {name: special.expit(rng.normal(3, 1.5, 4000)) for name in ("complete", "covered_design")}
+    refused = {name: special.expit(rng.normal(0, 1.5, 400)) for name in accepted}
+    found = gate_thresholds(accepted, refused, together=0.97)
+    share = np.all([accepted[name] >= found[name] for name in accepted], axis=0).mean()
+    assert 0.97 <= share < 0.9725
+    alone = {name: gate_threshold(accepted[name], refused[name], 0.97) for name in accepted}
+    assert np.all([accepted[name] >= alone[name] for name in accepted], axis=0).mean() < 0.95, (
+        "each alone is too strict"
+    )
+    easy = gate_thresholds({"complete": np.full(100, 0.99)}, {"complete": np.full(100, 0.01)})
+    assert 0.4 < easy["complete"] < 0.6, "between groups that lie apart, not at the edge of the suitable ones"
