@@ -19,7 +19,9 @@ from inference.stem_axis import ANCHORS, AXIS_TOP, HEAD, TIP, StemFrame, usable
 
 F64 = npt.NDArray[np.float64]
 
-TARGET_SPECIFICITY = 0.97  # room above the 0.95 that is asked of new hips
+TARGET_SPECIFICITY = (
+    0.96  # room above the 0.95 that is asked of new hips; refused hips count as errors, as they do there
+)
 ALPHA = 0.025  # of each class may fall beyond the indeterminate band on the wrong side
 ACCEPTED_TOGETHER = 0.98  # of suitable hips, by all outputs of the gate: what is asked for
 ACCEPTED_SHARE = 0.99  # by each output alone, where nothing else is said
@@ -95,8 +97,11 @@ def fit_temperature(truth: npt.ArrayLike, logits: npt.ArrayLike) -> tuple[float,
 
 
 def choose_threshold(truth: npt.ArrayLike, probability: npt.ArrayLike, specificity: float) -> float:
-    """The lowest threshold (call loose when probability >= threshold) that keeps `specificity` on these hips."""
+    """The lowest threshold (call loose when probability >= threshold) that keeps `specificity` on these hips; 1 without
+    a fixed hip to keep it on."""
     fixed = np.sort(np.asarray(probability, float)[np.asarray(truth) == 0])
+    if not len(fixed):
+        return 1.0
     kept = int(np.ceil(specificity * len(fixed) - 1e-9))  # fixed hips that must lie below
     above = fixed[max(kept, 1) - 1]
     return float(np.clip(np.nextafter(above, 1.0), 0.0, 1.0))
@@ -229,7 +234,16 @@ def calibrate(rows: list[dict], chosen_on: str) -> Calibration:
     truth = np.array([row["truth"]["loose"] for row in judged])
     raw = np.array([row["logits"][0] for row in judged])
     probability = special.expit(raw / temperature["loose"] + bias["loose"])
-    threshold = choose_threshold(truth, probability, TARGET_SPECIFICITY)
+    passed = np.all(
+        [
+            special.expit([row["logits"][OUTPUTS.index(name)] for row in judged]) >= limit
+            for name, limit in suitability.items()
+        ],
+        axis=0,
+    )
+    # Of the fixed hips that pass the gate more must lie below, so that it holds of all of them.
+    share = min(1.0, TARGET_SPECIFICITY * float((truth == 0).sum() / max(1, (passed & (truth == 0)).sum())))
+    threshold = choose_threshold(truth[passed], probability[passed], share)
     called = probability >= threshold
     peaks = np.array([row["map_peak"] for row in judged])
     low = float(np.clip(np.quantile(peaks[truth == 0], 0.75), 0.15, 0.6))
@@ -240,8 +254,8 @@ def calibrate(rows: list[dict], chosen_on: str) -> Calibration:
         Point(
             threshold,
             chosen_on,
-            round(float(called[truth == 1].mean()), 4),
-            round(float((~called)[truth == 0].mean()), 4),
+            round(float((passed & called)[truth == 1].mean()), 4),
+            round(float((passed & ~called)[truth == 0].mean()), 4),
             len(judged),
         ),
         conformal_band(truth, probability, ALPHA, threshold),

@@ -72,8 +72,8 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
         "",
         (
             f"- Loose from a calibrated probability of {point.threshold:.3f}: chosen on the {point.chosen_on} "
-            f"(n = {point.n}) for a specificity of {TARGET_SPECIFICITY} there; it gave sensitivity {point.sensitivity} and specificity "
-            f"{point.specificity}."
+            f"(n = {point.n}) for a specificity of {TARGET_SPECIFICITY} there, hips that the gate refuses counting as errors; it gave "
+            f"sensitivity {point.sensitivity} and specificity {point.specificity}."
         ),
     ]
     if band is not None:

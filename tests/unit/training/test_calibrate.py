@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from inference.lucency_net import LANDMARKS
+from inference.lucency_net import LANDMARKS, OUTPUTS, SUITABILITY
 from inference.stem_axis import refined
 from inference.suitability import unlike_training
 from tests.unit.inference import bundles
 from training.calibrate import (
+    TARGET_SPECIFICITY,
+    calibrate,
     choose_threshold,
     conformal_band,
     fit_feature_statistics,
@@ -181,3 +183,32 @@ def test_the_gate_is_as_strict_as_the_share_of_all_outputs_together_allows() -> 
     )
     easy = gate_thresholds({"complete": np.full(100, 0.99)}, {"complete": np.full(100, 0.01)})
     assert 0.4 < easy["complete"] < 0.6, "between groups that lie apart, not at the edge of the suitable ones"
+
+
+def test_the_operating_point_counts_refused_hips_as_errors() -> None:
+    rng = np.random.default_rng(5)
+    rows = []
+    for index in range(2000):
+        loose = index % 2
+        passes = rng.random() > 0.015
+        logits = dict.fromkeys(OUTPUTS, 4.0) | {"loose": rng.normal(4 * loose - 2, 1.2)}
+        logits["complete"] = rng.normal(4, 0.3) if passes else rng.normal(-4, 0.3)
+        rows.append(
+            {
+                "logits": [logits[name] for name in OUTPUTS],
+                "truth": {"loose": loose, "stem": loose, "cup": loose},
+                "hip_suitability": "suitable",
+                "suitability_targets": dict.fromkeys(SUITABILITY, 1),
+                "map_peak": 0.5,
+                "landmarks": np.zeros((len(LANDMARKS), 3)),
+                "landmark_truth": np.full((len(LANDMARKS), 2), np.nan),
+            }
+        )
+    found = calibrate(rows, "made up")
+    complete = special.expit([row["logits"][OUTPUTS.index("complete")] for row in rows])
+    probability = found.probability("loose", [row["logits"][0] for row in rows])
+    right = (complete >= found.suitability["complete"]) & (probability < found.operating_point.threshold)
+    specificity = right[[row["truth"]["loose"] == 0 for row in rows]].mean()
+    assert specificity == pytest.approx(TARGET_SPECIFICITY, abs=0.0021)
+    assert specificity >= TARGET_SPECIFICITY - 1e-9
+    assert found.operating_point.specificity == pytest.approx(specificity, abs=1e-4)
