@@ -142,7 +142,7 @@ def _give_gate_its_stage(_module: nn.Module, state: dict[str, Tensor], prefix: s
 
 
 class LucencyNet(nn.Module):
-    """Residual encoder to stride 32, decoder back to stride 8; 4.4 M parameters. The gate has a last stage of its own, so
+    """Residual encoder to stride 32, decoder back to stride 8; 4.3 M parameters. The gate has a last stage of its own, so
     that it can learn what to refuse without the diagnosis changing."""
 
     def __init__(self, channels: tuple[int, int, int, int, int] = (16, 32, 64, 128, 192), decoder: int = 96) -> None:

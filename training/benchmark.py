@@ -128,10 +128,12 @@ def bundled(bundle: ModelBundle, cases: Sequence[CohortCase]) -> dict[str, Any]:
     classifier = Classifier(bundle, "cpu")
     rows: list[dict[str, str]] = []
     hits = []
+    undecided = 0
     for case in cases:
         radiograph = read_radiograph(Source(case.path))
         answer = classifier.predict(radiograph, case.region(radiograph))
         decided = answer.decision in (Decision.LOOSE, Decision.NOT_LOOSE)
+        undecided += not decided
         call = answer.decision is Decision.LOOSE if decided else not case.loose
         score = answer.score if answer.score is not None else 100.0 * (not case.loose)
         rows.append(
@@ -143,7 +145,7 @@ def bundled(bundle: ModelBundle, cases: Sequence[CohortCase]) -> dict[str, Any]:
     card = bundle.card
     return {
         "architecture": f"{card.id} {card.version}",
-        "start": "as it is",
+        "start": f"as it is, {undecided} undecided",
         "figures": figures_of(rows),
         "map": asdict(counted(hits)),
         **cost(load_network(bundle).network, 1, card.input.size),
@@ -193,7 +195,8 @@ def benchmark(
             rows.append(
                 {
                     "architecture": ARCHITECTURES[name].title,
-                    "start": "scratch" if start == "none" else Path(start).name,
+                    "start": "scratch" if start == "none" else "transferred",
+                    "weights": Path(start).name,
                     "figures": figures,
                     "map": asdict(map_hits(cases, out, own)),
                     **cost(create(name), input_spec(own).channels, input_spec(own).size),

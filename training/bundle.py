@@ -214,7 +214,7 @@ def randomisation(checkpoint: Path, cases: Path, count: int = 24) -> list[Metric
 
 DESCRIPTION = (
     (
-        "A residual network with a small decoder (4.4 M parameters) on a 448 x 448 crop of one hip; its second input "
+        "A residual network with a small decoder (4.3 M parameters) on a 448 x 448 crop of one hip; its second input "
         "channel is a fixed local-contrast normalisation. Two evidence channels (stem, cup) are supervised cell by cell "
         "with the simulated lucency masks of loose components; the score of a component is an affine function of the "
         'means of its strongest cells, the hip\'s score that of "stem or cup". Patches near the interface and whole hips '

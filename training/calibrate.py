@@ -24,7 +24,6 @@ TARGET_SPECIFICITY = (
 )
 ALPHA = 0.025  # of each class may fall beyond the indeterminate band on the wrong side
 ACCEPTED_TOGETHER = 0.98  # of suitable hips, by all outputs of the gate: what is asked for
-ACCEPTED_SHARE = 0.99  # by each output alone, where nothing else is said
 MAX_GATE = 0.85  # real radiographs look unlike simulated ones: no output of the gate may ask for near certainty
 LOCATOR_THRESHOLD = 0.35
 ANCHOR_CONFIDENCE = 0.3  # tip, head and shoulder must be seen at least so surely to place the top of the stem's axis
@@ -123,7 +122,7 @@ def conformal_band(truth: npt.ArrayLike, probability: npt.ArrayLike, alpha: floa
     return Band(min(low, threshold), max(high, threshold), len(p), alpha)
 
 
-def gate_threshold(accepted: npt.ArrayLike, refused: npt.ArrayLike, share: float = ACCEPTED_SHARE) -> float:
+def gate_threshold(accepted: npt.ArrayLike, refused: npt.ArrayLike, share: float) -> float:
     """Probability for one output: keeps `share` of the suitable hips, and where the groups are apart lies between
     them (at most half-way, in logits), so that images unlike the simulated ones have room on both sides."""
     if not len(np.atleast_1d(accepted)):

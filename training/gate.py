@@ -26,7 +26,6 @@ from inference.model_bundle import LOCATOR_ONNX_FILE, LOCATOR_WEIGHTS_FILE, LUCE
 from inference.networks import locator_outputs
 from training.augment import AugmentOptions, make_batch
 from training.bundle import export
-from training.calibrate import ACCEPTED_SHARE
 from training.dataset import HipSet, load_shards
 from training.fit import load_network
 from training.losses import known_bce
@@ -98,17 +97,13 @@ def drawn_bank(network: LucencyNet, paths: Sequence[Path], *, mirrored: bool, pr
         with np.load(path, allow_pickle=False) as data:
             images = torch.from_numpy(data["images"].astype(np.float32))[:, None]
         kept = [at for at, row in enumerate(rows) if row["found"]]
-        targets = torch.tensor(
-            [[_target(rows[at]["suitability_targets"][name]) for name in SUITABILITY] for at in kept]
-        ).reshape(-1, len(SUITABILITY))
+        # None becomes nan: not asked.
+        asked = np.array([[rows[at]["suitability_targets"][name] for name in SUITABILITY] for at in kept], np.float32)
+        targets = torch.from_numpy(asked.reshape(-1, len(SUITABILITY)))
         kinds = np.array([rows[at]["hip_suitability"] for at in kept])
         for given in (images[kept], images[kept].flip(3)) if mirrored else (images[kept],):
             banks.append(Bank(*seen_by(network, given.split(CHUNK), precise=precise), targets, kinds))
     return joined(banks)
-
-
-def _target(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
 
 
 def varied_bank(network: LucencyNet, hips: HipSet, seed: int, *, precise: bool) -> Bank:
@@ -178,7 +173,7 @@ def train_gate(network: LucencyNet, bank: Bank, options: GateOptions) -> None:
     network.eval()
 
 
-def refused_shares(network: LucencyNet, bank: Bank, accepted: float = ACCEPTED_SHARE) -> dict[str, float]:
+def refused_shares(network: LucencyNet, bank: Bank, accepted: float = 0.99) -> dict[str, float]:
     """Of each kind the share that falls below, where each output alone keeps `accepted` of the suitable hips."""
     with torch.no_grad():
         parts = [

@@ -134,14 +134,6 @@ class RegionTool(ToolBehaviour):
 
     def paint(self, painter: QPainter) -> None:
         if self._drawn is not None:
-            colour, font = self.view.scene.colours.region, self.view.font()
-            paint_region(
-                painter,
-                self._drawn,
-                "New region",
-                self.view.to_view,
-                colour,
-                font,
-                QRectF(self.view.rect()),
-                current=True,
-            )
+            view, colour = self.view, self.view.scene.colours.region
+            seen = QRectF(view.rect())
+            paint_region(painter, self._drawn, "New region", view.to_view, colour, view.font(), seen, current=True)

@@ -244,7 +244,7 @@ def paint_legend(
     viewport: Viewport,
     font: QFont,
     colours: CanvasColours,
-    maps: Sequence[QRectF] = (),
+    maps: Sequence[QRectF],
 ) -> None:
     """A colour bar with numbers at the fixed levels. "No map" is said, not left out.
 

@@ -117,12 +117,18 @@ def test_what_another_reader_read_is_unread(qtbot):
     assert {item.state for item in desk.library.cases} == {CaseState.UNREAD}
 
 
-def test_a_case_that_is_left_while_its_reading_is_on_its_way_stays_read(qtbot):
+def left_while_its_reading_is_on_its_way(qtbot):
+    """A desk on which the first case was recorded and left before the record answered."""
     desk = make_desk(FakeStore(hold=True))
     show(desk, qtbot, "a.png", [prediction()])
     desk.controller.set_answer(LOOSE)
     desk.controller.submit()
     show(desk, qtbot, "b.png", [prediction()])
+    return desk
+
+
+def test_a_case_that_is_left_while_its_reading_is_on_its_way_stays_read(qtbot):
+    desk = left_while_its_reading_is_on_its_way(qtbot)
     desk.controller.learn_history([])
     assert desk.library.cases[0].state is CaseState.READ
     desk.library.set_state(desk.library.cases[0], CaseState.UNREAD)  # whatever it said before
@@ -151,11 +157,7 @@ def test_a_case_of_which_one_hip_was_read_stays_unread(qtbot):
 
 
 def test_a_case_that_was_left_is_a_draft_again_when_its_reading_is_refused(qtbot):
-    desk = make_desk(FakeStore(hold=True))
-    show(desk, qtbot, "a.png", [prediction()])
-    desk.controller.set_answer(LOOSE)
-    desk.controller.submit()
-    show(desk, qtbot, "b.png", [prediction()])
+    desk = left_while_its_reading_is_on_its_way(qtbot)
     desk.store.refuse(OSError("The disk is full."))
     qtbot.waitUntil(lambda: desk.controller.pending == 0)
     assert desk.library.cases[0].state is CaseState.DRAFT

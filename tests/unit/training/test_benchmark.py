@@ -39,7 +39,8 @@ def test_from_scratch_and_transferred_on_the_same_folds(tmp_path: Path) -> None:
 
     rows = benchmark(tmp_path / "out", ["resnet50"], OPTIONS, weights)
 
-    assert [row["start"] for row in rows] == ["scratch", "resnet50.safetensors"]
+    assert [row["start"] for row in rows] == ["scratch", "transferred"]
+    assert [row["weights"] for row in rows] == ["none", "resnet50.safetensors"]
     plans = [
         json.loads((tmp_path / "out" / f"resnet50-{start}" / "plan.json").read_text())["folds"]
         for start in ("scratch", "transferred")

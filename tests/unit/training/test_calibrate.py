@@ -81,9 +81,9 @@ def test_band_shrinks_to_the_threshold_when_the_classes_are_apart() -> None:
 
 
 def test_gate_lies_between_the_groups() -> None:
-    threshold = gate_threshold(np.full(100, 0.99), np.full(100, 0.01))
+    threshold = gate_threshold(np.full(100, 0.99), np.full(100, 0.01), 0.99)
     assert threshold == pytest.approx(0.5)
-    overlapping = gate_threshold(np.linspace(0.2, 0.99, 1000), np.linspace(0.0, 0.6, 100))
+    overlapping = gate_threshold(np.linspace(0.2, 0.99, 1000), np.linspace(0.0, 0.6, 100), 0.99)
     assert (np.linspace(0.2, 0.99, 1000) >= overlapping).mean() >= 0.99
 
 
