@@ -1,7 +1,8 @@
 """`python -m training benchmark`: the six published architectures on one simulated cohort of 40 patients, same folds.
 
 17 loose, 23 well fixed, as in the study whose method this reproduces. Each architecture is cross-validated as in
-training/cross_validate.py, from scratch and, where weights are given, transferred. Finished folds are kept.
+training/cross_validate.py, from scratch and, where weights are given, transferred. Finished folds are kept. The
+bundled network may take part in the same way, and a bundle may be set beside them as it is.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from imaging.geometry import HipRegion
 from imaging.reader import read_radiograph
 from imaging.sources import Source
 from inference.classifier import Classifier
-from inference.model_bundle import PUBLISHED_ARCHITECTURES, ModelBundle, load_bundle
-from inference.networks import ARCHITECTURES, create, load_network
+from inference.lucency_net import LucencyNet
+from inference.model_bundle import LUCENCY_NET, PUBLISHED_ARCHITECTURES, WEIGHTS_FILE, ModelBundle, load_bundle
+from inference.networks import ARCHITECTURES, PublishedNetwork, load_network
 from inference.prediction import Decision
 from inference.preprocess import network_input
-from inference.saliency import one_pass
+from inference.saliency import class_activation, one_pass
 from training.cohort import CohortCase, patient_folds, read_cohort
-from training.cross_validate import CrossValidationOptions, cross_validate, input_spec
+from training.cross_validate import CrossValidationOptions, build, cross_validate, input_spec, load_body
 from training.dataset import any_pool
 from training.prepare import hip_suitability
 from training.report import figures_of
@@ -83,13 +84,13 @@ class MapHits:
 
 
 def map_hits(cases: Sequence[CohortCase], folder: Path, options: CrossValidationOptions) -> MapHits:
-    """Grad-CAM of each loose hip, by the model that never saw it."""
+    """The map of each loose hip (Grad-CAM, or a bundled network's own), by the model that never saw it."""
     assigned = patient_folds(cases, options.folds, options.seed)
     spec = input_spec(options)
     found = []
     for fold in sorted(set(assigned.tolist())):
-        network = create(options.architecture)
-        network.body.load_state_dict(load_file(folder / f"fold-{fold}" / "model.safetensors"))
+        network = build(replace(options, weights="none"))
+        load_body(network, folder / f"fold-{fold}" / "model.safetensors")
         network.eval()
         for case, own in zip(cases, assigned, strict=True):
             if own != fold or not case.loose:
@@ -97,8 +98,18 @@ def map_hits(cases: Sequence[CohortCase], folder: Path, options: CrossValidation
             radiograph = read_radiograph(Source(case.path))
             square = case.region(radiograph).squared()
             given = torch.from_numpy(network_input(radiograph.pixels, square, spec))[None]
-            found.append(map_hit(one_pass(network, given, 0)[1][0].numpy(), square, case))
+            found.append(map_hit(saliency_of(network, given), square, case))
     return counted(found)
+
+
+def saliency_of(network: LucencyNet | PublishedNetwork, given: torch.Tensor) -> npt.NDArray[np.float32]:
+    """(h, w) of the image `given` (1, C, S, S)."""
+    if isinstance(network, PublishedNetwork):
+        saliency: npt.NDArray[np.float32] = one_pass(network, given, 0)[1][0].numpy()
+        return saliency
+    with torch.inference_mode():
+        _, evidence, _ = network(given)
+    return class_activation(evidence.numpy())[0]
 
 
 def map_hit(saliency: npt.NDArray[np.float32], square: HipRegion, case: CohortCase) -> tuple[bool, float] | None:
@@ -170,8 +181,11 @@ def cost(network: nn.Module, channels: int, size: int) -> dict[str, float]:
     return {"parameters_m": count / 1e6, "fp16_mb": count * 2 / 1e6, "forward_cpu_ms": 1000 * float(np.median(times))}
 
 
-def weights_of(architecture: str, folder: Path | None) -> list[str]:
-    """The file to transfer from, if `folder` has one: ARCHITECTURE.safetensors, .pth or .pt."""
+def weights_of(architecture: str, folder: Path | None, bundle: ModelBundle | None = None) -> list[str]:
+    """The file to transfer from, if there is one: the bundle's if it is of this architecture, else in `folder`
+    ARCHITECTURE.safetensors, .pth or .pt."""
+    if bundle is not None and bundle.card.architecture == architecture:
+        return [str(bundle.file(WEIGHTS_FILE))]
     files = [folder / f"{architecture}{suffix}" for suffix in (".safetensors", ".pth", ".pt")] if folder else []
     return [str(path) for path in files if path.is_file()][:1]
 
@@ -188,18 +202,18 @@ def benchmark(
     cases = read_cohort(manifest)
     rows = []
     for name in architectures:
-        for start in ("none", *weights_of(name, weights)):
+        for start in ("none", *weights_of(name, weights, bundle)):
             own = replace(options, architecture=name, weights=start)
             out = folder / f"{name}-{'scratch' if start == 'none' else 'transferred'}"
             figures = cross_validate(cases, out, own)
             rows.append(
                 {
-                    "architecture": ARCHITECTURES[name].title,
+                    "architecture": ARCHITECTURES[name].title if name in ARCHITECTURES else name,
                     "start": "scratch" if start == "none" else "transferred",
                     "weights": Path(start).name,
                     "figures": figures,
                     "map": asdict(map_hits(cases, out, own)),
-                    **cost(create(name), input_spec(own).channels, input_spec(own).size),
+                    **cost(build(replace(own, weights="none")), input_spec(own).channels, input_spec(own).size),
                 }
             )
             (folder / "benchmark.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
@@ -236,9 +250,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     defaults = CrossValidationOptions()
     parser = subparsers.add_parser("benchmark", help="the six published architectures on one simulated cohort")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
-    parser.add_argument("--architectures", nargs="+", choices=PUBLISHED_ARCHITECTURES, default=PUBLISHED_ARCHITECTURES)
+    parser.add_argument(
+        "--architectures",
+        nargs="+",
+        choices=(*PUBLISHED_ARCHITECTURES, LUCENCY_NET),
+        default=PUBLISHED_ARCHITECTURES,
+    )
     parser.add_argument("--weights", type=Path, help="folder of ARCHITECTURE.safetensors or .pth to transfer from")
-    parser.add_argument("--bundle", type=Path, help="a model folder to set beside them, as it is")
+    parser.add_argument(
+        "--bundle", type=Path, help="a model folder to set beside them as it is; its architecture transfers from it"
+    )
     parser.add_argument("--folds", type=int, default=defaults.folds)
     parser.add_argument("--epochs", type=int, default=defaults.epochs)
     parser.add_argument("--patience", type=int, default=defaults.patience)

@@ -33,7 +33,7 @@ from imaging.reader import read_radiograph
 from imaging.sources import Source
 from inference.lucency_net import INPUT_SIZE, LucencyNet
 from inference.model_bundle import LUCENCY_NET, PUBLISHED_ARCHITECTURES
-from inference.networks import ARCHITECTURES, create
+from inference.networks import ARCHITECTURES, PublishedNetwork, create
 from inference.preprocess import InputSpec, crop_region
 from training.cohort import CohortCase, CohortError, check_cohort, patient_folds, read_cohort
 from training.report import write_report
@@ -123,6 +123,26 @@ def vary(grey: Tensor) -> Tensor:
     return (moved.clamp_min(1e-4) ** gamma * gain).clamp(0, 1)
 
 
+def build(options: CrossValidationOptions) -> LucencyNet | PublishedNetwork:
+    """The network with the weights that it starts from."""
+    if options.architecture != LUCENCY_NET:
+        return create(options.architecture, 1, options.weights)
+    network = LucencyNet()
+    if options.weights != "none":
+        load_body(network, Path(options.weights))
+    return network
+
+
+def body_of(network: LucencyNet | PublishedNetwork) -> nn.Module:
+    """What a weights file holds: of a published network the library's own module."""
+    return network if isinstance(network, LucencyNet) else network.body
+
+
+def load_body(network: LucencyNet | PublishedNetwork, path: Path) -> None:
+    """Weights that `run_fold` saved, or a bundle's."""
+    body_of(network).load_state_dict(load_file(path))
+
+
 class LoosenessModule(lightning.LightningModule):
     """One network with one logit for loosening."""
 
@@ -130,14 +150,7 @@ class LoosenessModule(lightning.LightningModule):
         super().__init__()
         self.options = options
         self.spec = input_spec(options)
-        self.network: nn.Module
-        if options.architecture == LUCENCY_NET:
-            self.network = LucencyNet()
-            if options.weights != "none":
-                state = load_file(Path(options.weights))
-                self.network.load_state_dict({name: value.float() for name, value in state.items()})
-        else:
-            self.network = create(options.architecture, 1, options.weights)
+        self.network = build(options)
 
     def forward(self, grey: Tensor) -> Tensor:
         """(B, 1, S, S) grey 0-1 -> logits (B,)."""
@@ -254,9 +267,8 @@ def run_fold(
     logits = torch.cat([part for part in parts or [] if isinstance(part, Tensor)]).double()
     if not trainer.is_global_zero:
         return
-    body = module.network if isinstance(module.network, LucencyNet) else module.network.body
-    assert isinstance(body, nn.Module)
-    save_file({name: value.contiguous() for name, value in body.state_dict().items()}, target / "model.safetensors")
+    state = {name: value.contiguous() for name, value in body_of(module.network).state_dict().items()}
+    save_file(state, target / "model.safetensors")
     write_predictions(target / PREDICTIONS, test, torch.sigmoid(logits).mul(100).tolist(), options.architecture)
     for checkpoint in target.glob("*.ckpt"):
         checkpoint.unlink()  # gigabytes over the folds of a large network

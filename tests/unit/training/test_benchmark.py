@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,16 @@ def test_a_bundle_stands_beside_them_as_it_is(tmp_path: Path) -> None:
     assert figures["sensitivity"]["value"] * 4 <= found["n"] <= 4
     assert 0 <= found["hits"] <= found["n"]
     assert json.loads((tmp_path / "out" / "benchmark.json").read_text()) == [row]
+
+
+@pytest.mark.usefixtures("small")
+def test_the_bundled_network_takes_part_and_transfers_from_its_bundle(tmp_path: Path) -> None:
+    scratch, transferred, as_it_is = benchmark(
+        tmp_path / "out", ["lucency-net"], replace(OPTIONS, input_size=160), None, load_bundle(SHIPPED)
+    )
+    assert (scratch["start"], transferred["start"]) == ("scratch", "transferred")
+    assert transferred["weights"] == "model.safetensors"
+    assert scratch["parameters_m"] == transferred["parameters_m"] == pytest.approx(as_it_is["parameters_m"])
+    assert scratch["map"]["n"] == transferred["map"]["n"]
+    # One epoch on a handful of hips does not undo what the bundle's weights had learnt.
+    assert transferred["figures"]["auc"]["value"] > scratch["figures"]["auc"]["value"]
