@@ -16,7 +16,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QUndoStack,
 )
-from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from gui.actions import Actions
 from gui.annotations import AnnotationModel
@@ -42,6 +42,7 @@ from gui.views.welcome import WelcomeView
 from gui.window.action_states import ActionStates
 from gui.window.advanced_maps import AdvancedMaps
 from gui.window.banner import ResearchBanner
+from gui.window.columns import ReadingColumns
 from gui.window.form_link import FormLink
 from gui.window.head_calibration import HeadCalibration
 from gui.window.menus import FileMenus, ImageMenus
@@ -131,17 +132,12 @@ class MainWindow(QMainWindow):
         self._advanced = AdvancedMaps(self, self.actions_.submenus["advanced"], self._jobs, controller, self.notice)
 
     def _lay_out(self) -> None:
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(self.case_list)
         image = _column(self.panes, MapBar(self._controller, self._overlay), stretched=self.panes)
-        self.splitter.addWidget(image)
         answers = _column(FittingScroll(self.diagnosis), rule(), self.form, stretched=self.form)
-        self.splitter.addWidget(answers)
-        self.splitter.setStretchFactor(1, 1)
+        self.columns = ReadingColumns(self.case_list, image, answers)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
-        self.stack.addWidget(self.splitter)
+        self.stack.addWidget(self.columns)
         self.setCentralWidget(_column(self.banner, self.notice, self.stack, stretched=self.stack))
         self.setStatusBar(self.status)
         add_tool_bars(self, self.actions_, self.mode_switch)
@@ -204,7 +200,7 @@ class MainWindow(QMainWindow):
             "quit": self.close,
             "auto_window": self._auto_window,
             "show_regions": panes.set_show_regions,
-            "show_cases": self.case_list.setVisible,
+            "show_cases": self._show_cases,
             "next_case": lambda: library.step(1),
             "previous_case": lambda: library.step(-1),
             "next_case_arrow": lambda: library.step(1),
@@ -242,10 +238,14 @@ class MainWindow(QMainWindow):
 
     def _on_cases_changed(self) -> None:
         has_cases = bool(self._library.cases)
-        self.stack.setCurrentWidget(self.splitter if has_cases else self.welcome)
-        self.case_list.setVisible(self.actions_["show_cases"].isChecked())
+        self.stack.setCurrentWidget(self.columns if has_cases else self.welcome)
+        self._show_cases(self.actions_["show_cases"].isChecked())
         if has_cases and not self.panes.isAncestorOf(self.focusWidget() or self):
             self.panes.main.setFocus()
+
+    def _show_cases(self, on: bool) -> None:
+        self.case_list.setVisible(on)
+        self.columns.fit()
 
     def _on_open_failed(self, sentence: str, details: str) -> None:
         kept = " The radiograph before it stays on screen." if self._controller.radiograph is not None else ""
@@ -338,9 +338,7 @@ class MainWindow(QMainWindow):
         if preferences.window_geometry.isEmpty() or not self.restoreGeometry(preferences.window_geometry):
             screen = QGuiApplication.primaryScreen().availableGeometry()
             self.resize(min(1440, screen.width()), min(900, screen.height()))
-        if preferences.splitter_state.isEmpty() or not self.splitter.restoreState(preferences.splitter_state):
-            em = self.fontMetrics().height()
-            self.splitter.setSizes([13 * em, max(self.width() - 38 * em, 20 * em), 25 * em])
+        self.columns.restore(preferences.splitter_state)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if local_paths(event.mimeData()):
@@ -381,7 +379,7 @@ class MainWindow(QMainWindow):
             return
         self._controller.flush()
         self._preferences.window_geometry = QByteArray(self.saveGeometry())
-        self._preferences.splitter_state = QByteArray(self.splitter.saveState())
+        self._preferences.splitter_state = self.columns.kept()
         self._preferences.flush()
         super().closeEvent(event)
         self.closed.emit()

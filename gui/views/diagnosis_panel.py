@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QLayout,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +25,7 @@ from gui.agreement import Agreement
 from gui.cases import DiagnosisState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
+from gui.views.elided_label import ElidedLabel
 from gui.views.score_bar import Scale, ScoreBar
 from gui.words import score_words
 from imaging.radiograph import Side
@@ -86,9 +86,8 @@ class DiagnosisPanel(QWidget):
         title.setProperty("role", "section")
         title.setToolTip("What the neural network says about this hip")
         row.addWidget(title)
-        self._model_line = QLabel()
+        self._model_line = ElidedLabel()
         self._model_line.setProperty("role", "small")
-        self._model_line.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row.addWidget(self._model_line, 1)
         self._hip_buttons = QButtonGroup(self)
         self._hip_buttons.setExclusive(True)

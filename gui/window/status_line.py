@@ -8,6 +8,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QLabel, QStatusBar
 
 from gui.reading import ReadingController
+from gui.views.elided_label import ElidedLabel
 from gui.views.side_by_side import ReadingPanes
 from inference.model_bundle import ModelCard
 from inference.worker import EngineDescription
@@ -20,7 +21,7 @@ class StatusLine(QStatusBar):
         super().__init__()
         self._controller, self._panes = controller, panes
         self.setSizeGripEnabled(False)
-        self._hint = QLabel()
+        self._hint = ElidedLabel()
         self._hint.setProperty("role", "small")
         self.addWidget(self._hint, 1)
         self.cursor_label, self._window_label, self.saved_label, self.engine_label = (QLabel() for _ in range(4))
@@ -60,7 +61,9 @@ class StatusLine(QStatusBar):
         self.engine_label.setText(f"{card.id} {card.version}{added} · {state or 'starting'}")
 
     def _show_hint(self) -> None:
-        self._hint.setText(self._panes.main.hint if self._controller.radiograph is not None else "")
+        hint = self._panes.main.hint if self._controller.radiograph is not None else ""
+        self._hint.setText(hint)
+        self._hint.setToolTip(hint)  # it gives way to the rest of the line
 
     def _show_cursor(self, x: float, y: float, value: float) -> None:
         self.cursor_label.setText("" if math.isnan(x) else f"x {x:.0f}  y {y:.0f}  value {value:.0f}")
