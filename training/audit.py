@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from imaging.radiograph import Side
-from study.statistics.roc import auc_delong
+from study.statistics.roc import AucEstimate, auc_delong
 from training.simulation import Label, SimulationOptions, simulate
 from training.simulation.evaluation_sets import training_seed
 from training.simulation.truth import SimulatedRadiograph
@@ -53,9 +53,10 @@ class Finding:
     feature: str
     classifier: str
     auc: float
-    ci: tuple[float, float]  # DeLong, 95 %
+    ci: tuple[float, float]  # DeLong, 95 %: for the scores as they are, not for what another training would give
     images: int
     loose: int
+    chance_sd: float | None = None  # standard deviation of the AUC when labels are shuffled; None: not asked
 
     @property
     def blind(self) -> bool:
@@ -154,29 +155,48 @@ def _classifiers() -> dict[str, object]:
     }
 
 
-def measure(cases: list[Case]) -> list[Finding]:
-    """Cross-validated AUC of every kind of feature by every classifier. ValueError without ten of each class."""
+def measure(cases: list[Case], permutations: int = 0) -> list[Finding]:
+    """Cross-validated AUC of every kind of feature by every classifier. ValueError without ten of each class.
+
+    Folds share their training images, so that the AUC of features that say nothing scatters more widely than DeLong's
+    interval: `permutations` of the labels, two or more, tell how widely.
+    """
     loose = np.array([case.loose for case in cases])
     if min(int(loose.sum()), int((~loose).sum())) < 10:
         raise ValueError("An audit needs at least ten loose and ten fixed hips: ask for more images.")
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
     findings = []
     for name in cases[0].features:
         values = np.array([case.features[name] for case in cases])
         for kind, model in _classifiers().items():
-            scores = cross_val_predict(model, values, loose, cv=folds, method="predict_proba")[:, 1]
-            found = auc_delong(loose, scores)
-            low, high = found.ci
+            found = _cross_validated(values, loose, model)
+            shuffled = np.random.default_rng(0)
+            by_chance = [_cross_validated(values, shuffled.permutation(loose), model).auc for _ in range(permutations)]
             findings.append(
-                Finding(name, kind, float(found.auc), (float(low), float(high)), len(cases), int(loose.sum()))
+                Finding(
+                    name,
+                    kind,
+                    float(found.auc),
+                    (float(found.ci[0]), float(found.ci[1])),
+                    len(cases),
+                    int(loose.sum()),
+                    float(np.std(by_chance, ddof=1)) if permutations > 1 else None,
+                )
             )
     return findings
 
 
+def _cross_validated(values: Vector, loose: npt.NDArray[np.bool_], model: object) -> AucEstimate:
+    """(n, k) features, (n,) labels: the AUC of the scores that each fifth gets from the others."""
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    return auc_delong(loose, cross_val_predict(model, values, loose, cv=folds, method="predict_proba")[:, 1])
+
+
 def table(findings: list[Finding]) -> str:
     """Markdown, as it stands in docs/simulation.md."""
-    lines = ["| what is seen | classifier | AUC | 95 % CI |", "|---|---|---|---|"]
-    lines += [f"| {f.feature} | {f.classifier} | {f.auc:.3f} | {f.ci[0]:.3f} – {f.ci[1]:.3f} |" for f in findings]
+    lines = ["| what is seen | classifier | AUC | 95 % CI | SD by chance |", "|---|---|---|---|---|"]
+    for f in findings:
+        chance = "" if f.chance_sd is None else f"{f.chance_sd:.3f}"
+        lines.append(f"| {f.feature} | {f.classifier} | {f.auc:.3f} | {f.ci[0]:.3f} – {f.ci[1]:.3f} | {chance} |")
     return "\n".join(lines)
 
 
@@ -185,6 +205,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--n", type=int, default=4000, help="how many labelled radiographs")
     parser.add_argument("--seed", type=training_seed, default=772)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--permutations", type=int, default=0, help="shuffles of the labels, to see how chance scatters"
+    )
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     parser.set_defaults(run=run)
 
@@ -192,7 +215,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 when everything is blind, 1 when something tells the class, 2 when too few were asked for."""
     try:
-        findings = measure(collect(arguments.n, arguments.seed, arguments.workers))
+        findings = measure(collect(arguments.n, arguments.seed, arguments.workers), arguments.permutations)
     except ValueError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2

@@ -41,6 +41,15 @@ def test_a_shortcut_is_found(cases):
     assert "marker" in table(findings)
 
 
+def test_shuffled_labels_show_how_chance_scatters(cases):
+    told = [Case(case.loose, {"corners": case.features["corners"]}) for case in cases]
+    for finding in measure(told, permutations=4):
+        assert finding.chance_sd is not None
+        assert 0.01 < finding.chance_sd < 0.2  # 80 images: .065 if the folds shared nothing
+        assert f"{finding.chance_sd:.3f}" in table([finding])
+    assert all(finding.chance_sd is None for finding in measure(told))
+
+
 def test_replaced_hips_are_masked():
     image = simulate(771, 2, SimulationOptions(size_px=(200, 200), pelvis_share=0.0, work_spacing_mm=0.5))
     keep = outside_of_hips(image)
@@ -56,7 +65,8 @@ def test_too_few_images_are_refused_in_words(capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(14400)
 def test_nuisances_and_surroundings_say_nothing():
-    for finding in measure(collect(4000, 772, workers=2)):
-        assert abs(finding.auc - 0.5) <= ALLOWED, finding
+    """Two samples: in one of 4,000 an AUC scatters by .012 on its own, and fourteen are looked at."""
+    for first, second in zip(*(measure(collect(4000, seed, workers=2)) for seed in (772, 773)), strict=True):
+        assert abs((first.auc + second.auc) / 2 - 0.5) <= ALLOWED, (first, second)
