@@ -70,8 +70,8 @@ class Classifier:
         predictions = self._assess_as_is(radiograph, region)
         if any(map(_answered, predictions)) or not upright.may_be_altered(radiograph):
             return predictions
-        if not any(prediction.suitability.scores for prediction in predictions):
-            return predictions  # refused before the network was asked: blank, too small
+        if suitability.judge_file(radiograph, region or regions.full_region(radiograph)) is not None:
+            return predictions  # blank, or too small, whichever way up; a region that a person set stays what it is
         found: list[list[Prediction]] = []
         for way in upright.WAYS:
             place = region and upright.changed_region(region, radiograph.shape, way)

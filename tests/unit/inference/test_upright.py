@@ -76,6 +76,23 @@ def test_a_turned_picture_is_seen_in_its_own_pixels(classifier: Classifier, pict
         assert after == pytest.approx((col + 0.5, row + 0.5), abs=1.0)
 
 
+def test_a_region_proposed_beside_a_turned_picture_does_not_end_the_search(
+    classifier: Classifier, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Upside down, the locator may see a hip whose region lies mostly outside of the picture."""
+    upside_down = np.rot90(picture, 2)
+    propose = classifier.propose_regions
+
+    def mistaken(radiograph: Radiograph) -> list[HipRegion]:
+        rows, cols = radiograph.shape
+        if np.array_equal(radiograph.pixels, upside_down):
+            return [HipRegion(0.9 * cols, 0.9 * rows, float(rows), float(rows))]
+        return propose(radiograph)
+
+    monkeypatch.setattr(classifier, "propose_regions", mistaken)
+    assert assess(classifier, upside_down).decision is Decision.LOOSE
+
+
 def test_what_was_said_of_the_changed_picture_is_said_too(classifier: Classifier, picture: np.ndarray) -> None:
     said = replace(assess(classifier, picture), notice="It looks unlike anything.")
     way = upright.WAYS[0]
