@@ -19,6 +19,10 @@ from inference.prediction import Suitability
 
 MIN_REGION_PX = 64  # a region of fewer pixels shows no line
 MIN_INSIDE = 0.4  # share of the region that must lie in the image
+# In this order, for the later outputs mean little where an earlier one is plainly missing: whether an implant is complete
+# where none is seen, or of which design it is in a lateral view. A cropped implant makes the network doubt the view too,
+# hence that low level. Both were chosen on version 3's calibration cohort.
+PLAINLY_MISSING = {"implant": 0.5, "ap_view": 0.01}
 UNLIKE = "This image looks unlike those that the CNN learnt from: take its answer with care."
 
 _OTHER_MODALITIES = {
@@ -56,15 +60,23 @@ def judge_file(radiograph: Radiograph, region: HipRegion) -> Suitability | None:
 
 
 def judge_outputs(card: ModelCard, scores: Mapping[str, float]) -> Suitability:
-    """From the network's own scores (0-1 by name): one that misses its threshold refuses the image.
+    """From the network's own scores (0-1 by name): one that misses its threshold refuses the image."""
+    name = missing(card, scores)
+    return Suitability(name is None, card.suitability[name].sentence if name else "", dict(scores))
 
-    The lowest score of all gives the reason, the card's order deciding between equals: what is least seen explains
-    best, though another output with a stricter threshold may be what refused.
+
+def missing(card: ModelCard, scores: Mapping[str, float]) -> str | None:
+    """The output whose sentence explains why the image is refused; None when all reach their thresholds.
+
+    It need not be one that refused: of a native hip completeness may miss its threshold, but what is missing is the
+    implant. Where nothing is plainly missing the lowest score explains, the card's order deciding between equals.
     """
-    if not all(scores[name] >= rule.threshold for name, rule in card.suitability.items()):
-        lowest = min(card.suitability, key=lambda name: scores[name])
-        return Suitability(False, card.suitability[lowest].sentence, dict(scores))
-    return Suitability(True, "", dict(scores))
+    if all(scores[name] >= rule.threshold for name, rule in card.suitability.items()):
+        return None
+    for name, level in PLAINLY_MISSING.items():
+        if name in card.suitability and scores[name] < level:
+            return name
+    return min(card.suitability, key=lambda name: scores[name])
 
 
 def unlike_training(card: ModelCard, features: npt.NDArray[np.float32] | None) -> bool:

@@ -13,10 +13,18 @@ from inference.model_bundle import Metric, ModelCard
 from inference.suitability import unlike_training
 from study.statistics.accuracy import proportion
 from study.statistics.roc import NotEstimableError, auc_delong
-from training.scoring import by_kind, landmark_mm, outcome
+from training.scoring import by_kind, lacking, landmark_mm, outcome
 
 Row = Mapping[str, Any]
 BOOTSTRAP = 1000
+NOT_A_REPLACEMENT = frozenset({"implant", "ap_view"})
+FITTING = {  # kind of image to refuse -> the gate's outputs whose sentences are true of it
+    "native": frozenset({"implant"}),
+    **dict.fromkeys(("other_bone", "blank", "noise", "photograph", "text_page"), NOT_A_REPLACEMENT),
+    "lateral": frozenset({"ap_view"}),
+    "cropped": frozenset({"complete"}),
+    "uncovered_design": frozenset({"covered_design"}),
+}
 
 
 def share(name: str, hits: Iterable[bool], cohort: str) -> Metric | None:
@@ -229,6 +237,8 @@ def gate(rows: Sequence[Row], card: ModelCard, cohort: str) -> list[Metric]:
             key = (row["record"]["seed"], row["record"]["index"])
             images[key] = images.get(key, True) and outcome(row, card)[0] == "not_assessable"
         found.append(share(f"refused: {kind}", images.values(), cohort))
+        reasons = [reason for row in own if (reason := lacking(row, card))]
+        found.append(share(f"refused for a fitting reason: {kind}", (r in FITTING[kind] for r in reasons), cohort))
         found.append(_noted(kind, own, card, cohort))
     return [metric for metric in found if metric is not None]
 

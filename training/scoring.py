@@ -37,6 +37,7 @@ from inference.preprocess import InputSpec, network_input
 from inference.regions import locator_batch, propose
 from inference.saliency import class_activation
 from inference.stem_axis import refined
+from inference.suitability import missing
 from training.calibrate import LOCATOR_THRESHOLD
 from training.dataset import any_pool
 from training.prepare import SUITABILITY_TARGETS, cup_side, dense_pixels, hip_record, hip_suitability, landmark_points
@@ -283,14 +284,21 @@ def dilated(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return out
 
 
+def lacking(row: Mapping[str, Any], card: ModelCard) -> str | None:
+    """The gate's output that explains why the hip is refused; None where it is accepted, or was not found."""
+    if row["logits"] is None:
+        return None
+    logits = dict(zip(OUTPUTS, row["logits"], strict=True))
+    return missing(card, {name: _sigmoid(logits[name]) for name in card.suitability})
+
+
 def outcome(row: Mapping[str, Any], card: ModelCard) -> tuple[str, float | None]:
     """(decision, calibrated probability) by the card's rules, as the classifier would decide."""
     if row["logits"] is None:
         return "not_assessable", None
     logits = dict(zip(OUTPUTS, row["logits"], strict=True))
-    for name, rule in card.suitability.items():
-        if not _sigmoid(logits[name]) >= rule.threshold:
-            return "not_assessable", None
+    if lacking(row, card):
+        return "not_assessable", None
     probability = _sigmoid(logits["loose"] / card.temperature.get("loose", 1.0) + card.bias.get("loose", 0.0))
     band = card.indeterminate
     if band is not None and band.low < band.high and band.low <= probability <= band.high:

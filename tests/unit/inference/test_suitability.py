@@ -81,6 +81,25 @@ def test_the_least_seen_gives_the_sentence() -> None:
     assert not judge_outputs(card(), {"implant": float("nan"), "ap_view": 0.9}).assessable
 
 
+@pytest.mark.parametrize(
+    ("scores", "name"),
+    [
+        ({"implant": 0.02, "ap_view": 0.9, "complete": 0.4, "covered_design": 0.001}, "implant"),  # a native hip
+        ({"implant": 0.9, "ap_view": 0.002, "complete": 0.001, "covered_design": 0.001}, "ap_view"),  # a lateral view
+        ({"implant": 0.9, "ap_view": 0.2, "complete": 0.002, "covered_design": 0.02}, "complete"),  # cropped
+        ({"implant": 0.9, "ap_view": 0.9, "complete": 0.7, "covered_design": 0.1}, "covered_design"),
+        ({"implant": 0.7, "ap_view": 0.9, "complete": 0.8, "covered_design": 0.8}, "implant"),  # below its threshold
+        ({"implant": 0.9, "ap_view": 0.9, "complete": 0.9, "covered_design": 0.9}, None),
+    ],
+)
+def test_what_is_missing_is_named(scores: dict[str, float], name: str | None) -> None:
+    levels = {"implant": 0.8, "ap_view": 0.5, "complete": 0.45, "covered_design": 0.2}
+    rules = {each: SuitabilityRule(threshold=level, sentence=f"No {each}.") for each, level in levels.items()}
+    verdict = judge_outputs(card(suitability=rules), scores)
+    assert verdict.assessable is (name is None)
+    assert verdict.reason == (f"No {name}." if name else "")
+
+
 def statistics(limit: float = 3.0) -> FeatureStatistics:
     """Of two features around (0, 1) on two axes: the first as it is, half of the second."""
     mean, projection = np.array([0, 1], "<f4"), np.array([[1, 0], [0, 0.5]], "<f4")
