@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from imaging.radiograph import Radiograph, RadiographError
+from imaging.radiograph import Radiograph, RadiographError, View
 from imaging.reader import read_radiograph
 from imaging.sources import find_sources
 from imaging.worker import WorkerError, decode_worker
+from inference.classifier import Classifier
+from inference.model_bundle import load_bundle
+from inference.prediction import Decision
+
+SHIPPED = Path(__file__).resolve().parents[2] / "resources" / "models" / "lucency-1"
 
 # One file may take 10 s; the worker stops it then. Half of that leaves room for a busy machine.
 LIMIT_S = 10.0
@@ -72,6 +78,17 @@ def test_real_radiographs_all_open(outcomes):
     assert names
     for name in names:
         assert isinstance(outcomes[name][0], Radiograph), (name, outcomes[name][0])
+
+
+def test_none_shows_a_replacement_and_that_is_the_reason(outcomes):
+    """From the pixels alone: what the tags say of chest and leg is withheld."""
+    classifier = Classifier(load_bundle(SHIPPED), "cpu", cpu_threads=1)
+    for name, (radiograph, _) in outcomes.items():
+        if name.startswith("radiographs"):
+            bare = replace(radiograph, modality="", body_part="", view=View.UNKNOWN)
+            for prediction in classifier.assess(bare):
+                assert prediction.decision is Decision.NOT_ASSESSABLE, name
+                assert prediction.reason == "No hip replacement is seen in this region.", name
 
 
 def test_three_encodings_of_one_hip_are_the_same_pixels(outcomes):
