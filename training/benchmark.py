@@ -13,7 +13,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -234,16 +234,21 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
             f"{row['figures'][name]['value']:.2f} ({row['figures'][name]['wilson'][0]:.2f}–{row['figures'][name]['wilson'][1]:.2f})"
             for name in ("sensitivity", "specificity")
         ]
-        area = row["figures"]["auc"]
-        curve = (
-            "–" if area["value"] is None else f"{area['value']:.2f} ({area['delong'][0]:.2f}–{area['delong'][1]:.2f})"
-        )
+        curve = _curve(row["figures"]["auc"])
         lines.append(
             f"| {row['architecture']} | {row['start']} | {shares[0]} | {shares[1]} | {curve} | {row['parameters_m']:.1f} "
             f"| {row['fp16_mb']:.0f} | {row['forward_cpu_ms']:.0f} | {row['map']['hits']} of {row['map']['n']} "
             f"| {row['map']['chance']:.2f} |"
         )
     return "\n".join(lines)
+
+
+def _curve(area: Mapping[str, Any]) -> str:
+    """AUC and DeLong's interval, which says nothing where all scores are in order: it has no width there."""
+    if area["value"] is None:
+        return "–"
+    low, high = area["delong"]
+    return f"{area['value']:.2f} ({low:.2f}–{high:.2f})" if low < high else f"{area['value']:.2f} (–)"
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

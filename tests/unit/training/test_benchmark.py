@@ -94,5 +94,7 @@ def test_the_bundled_network_takes_part_and_transfers_from_its_bundle(tmp_path: 
     assert transferred["weights"] == "model.safetensors"
     assert scratch["parameters_m"] == transferred["parameters_m"] == pytest.approx(as_it_is["parameters_m"])
     assert scratch["map"]["n"] == transferred["map"]["n"]
+    perfect = transferred | {"figures": transferred["figures"] | {"auc": {"value": 1.0, "delong": [1.0, 1.0]}}}
+    assert "| 1.00 (–) |" in markdown([perfect])
     # One epoch on a handful of hips does not undo what the bundle's weights had learnt.
     assert transferred["figures"]["auc"]["value"] > scratch["figures"]["auc"]["value"]
