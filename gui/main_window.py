@@ -338,7 +338,7 @@ class MainWindow(QMainWindow):
         if preferences.window_geometry.isEmpty() or not self.restoreGeometry(preferences.window_geometry):
             screen = QGuiApplication.primaryScreen().availableGeometry()
             self.resize(min(1440, screen.width()), min(900, screen.height()))
-        self.columns.restore(preferences.splitter_state)
+        self.columns.restore(preferences.column_widths)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if local_paths(event.mimeData()):
@@ -379,7 +379,7 @@ class MainWindow(QMainWindow):
             return
         self._controller.flush()
         self._preferences.window_geometry = QByteArray(self.saveGeometry())
-        self._preferences.splitter_state = self.columns.kept()
+        self._preferences.column_widths = self.columns.wanted
         self._preferences.flush()
         super().closeEvent(event)
         self.closed.emit()

@@ -167,6 +167,13 @@ def _write_bytes(value: QByteArray) -> str:
     return bytes(value.data()).hex()
 
 
+def _widths(text: str) -> tuple[int, ...]:
+    value = json.loads(text)
+    if not isinstance(value, list) or not all(type(width) is int and 0 < width < 100_000 for width in value):
+        raise ValueError("must be widths in pixels")
+    return tuple(value)
+
+
 def _shortcuts(text: str) -> dict[str, str]:
     value = json.loads(text)
     if not isinstance(value, dict) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
@@ -226,7 +233,7 @@ class Preferences(QObject):
 
     window_geometry = _Setting("window/geometry", QByteArray(), _bytes, _write_bytes, settles=True)
     window_state = _Setting("window/state", QByteArray(), _bytes, _write_bytes, settles=True)
-    splitter_state = _Setting("window/splitter", QByteArray(), _bytes, _write_bytes, settles=True)
+    column_widths = _Setting[tuple[int, ...]]("window/columns", (), _widths, _write_json, settles=True)
 
     def __init__(self, folder: Path | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
@@ -22,26 +22,20 @@ class ReadingColumns(QSplitter):
             self.addWidget(part)
         self.setStretchFactor(1, 1)
         em = self.fontMetrics().height()
-        self._wanted = (CASES_EM * em, ANSWERS_EM * em)
+        # Of cases and answers, in pixels: what the reader chose, whatever there is room for.
+        self.wanted: tuple[int, ...] = (CASES_EM * em, ANSWERS_EM * em)
         cases.setMinimumWidth(THUMBNAILS_EM * em)
-        self.splitterMoved.connect(lambda _at, border: self._note(cases=border == 1, answers=border == 2))
+        self.splitterMoved.connect(self._note)
 
-    def restore(self, state: QByteArray) -> None:
-        """The widths of the last session; what they would be without one where `state` is none."""
-        if self.restoreState(state):
-            self._note()
+    def restore(self, widths: tuple[int, ...]) -> None:
+        """What `wanted` was in the last session; anything but two widths leaves them as they are."""
+        if len(widths) == len(self.wanted):
+            self.wanted = widths
         self.fit()
-
-    def kept(self) -> QByteArray:
-        """What `restore` is given next time: the widths that the reader chose, not those of a narrow window."""
-        self._set(*self._wanted)
-        state = self.saveState()
-        self.fit()
-        return state
 
     def fit(self) -> None:
         """Share out the width that there is."""
-        cases, answers = self._wanted
+        cases, answers = self.wanted
         listed = self._cases.isVisibleTo(self)
         lacking = IMAGE_EM * self.fontMetrics().height() - (self._room() - listed * cases - answers)
         if lacking > 0 and listed:
@@ -64,9 +58,6 @@ class ReadingColumns(QSplitter):
         listed = cases if self._cases.isVisibleTo(self) else 0
         self.setSizes([cases, max(1, self._room() - listed - answers), answers])
 
-    def _note(self, *, cases: bool = True, answers: bool = True) -> None:
-        sizes = self.sizes()
-        self._wanted = (
-            sizes[0] if cases and sizes[0] else self._wanted[0],
-            sizes[2] if answers else self._wanted[1],
-        )
+    def _note(self, _at: int, border: int) -> None:
+        cases, _, answers = self.sizes()
+        self.wanted = (cases, self.wanted[1]) if border == 1 else (self.wanted[0], answers)

@@ -315,6 +315,14 @@ def test_an_operating_point_stands_on_the_scale(desk):
     assert "loose from 42" in desk.window.diagnosis._bar.accessibleName()
 
 
+def test_the_widths_of_the_columns_outlive_the_window(desk):
+    show(desk)
+    desk.window.columns.restore((150, 500))
+    desk.window.resize(900, 700)
+    desk.window.close()
+    assert Preferences(desk.preferences.folder).column_widths == (150, 500)
+
+
 @pytest.mark.parametrize("width", [900, 1000, 1280])
 def test_the_way_of_reading_is_in_sight_at_every_width(desk, qapp, width):
     show(desk)

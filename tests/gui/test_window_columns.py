@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QByteArray, QPoint, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
@@ -15,12 +15,12 @@ NEEDED_EM = 18  # what the answers cannot do without
 
 @pytest.fixture
 def make(qtbot):
-    def build(width_em: float, state: QByteArray | None = None) -> ReadingColumns:
+    def build(width_em: float, widths: tuple[int, ...] = ()) -> ReadingColumns:
         answers = QWidget()
         columns = ReadingColumns(QWidget(), QWidget(), answers)
         qtbot.addWidget(columns)
         answers.setMinimumWidth(NEEDED_EM * columns.fontMetrics().height())
-        columns.restore(state or QByteArray())
+        columns.restore(widths)
         columns.show()
         widen(columns, width_em)
         return columns
@@ -78,9 +78,11 @@ def test_what_the_reader_chose_is_kept_whatever_the_window_was_when_it_closed(ma
     assert chosen[0] == pytest.approx(CASES_EM)
     widen(columns, 55)
     assert in_em(columns)[2] < chosen[2] - 4
-    assert in_em(make(100, columns.kept())) == [pytest.approx(size, abs=2) for size in chosen]
+    again = make(100, columns.wanted)
     widen(columns, 100)
+    assert again.sizes() == columns.sizes()
     assert in_em(columns) == [pytest.approx(size, abs=0.3) for size in chosen]
+    assert make(100, (7,)).wanted != (7,)
 
 
 def test_a_line_that_is_cut_ends_in_an_ellipsis(qtbot):
