@@ -180,20 +180,25 @@ def paint_hint(painter: QPainter, text: str, viewport: Viewport, font: QFont, co
     draw_text(painter, box, Qt.AlignmentFlag.AlignLeft, text, font, colours.text)
 
 
-def scale_bar(viewport: Viewport, measure: Measure) -> tuple[float, str]:
-    """(length in logical pixels, text) of the longest round length that fits in a quarter of the view."""
+def scale_bar(viewport: Viewport, measure: Measure, font: QFont) -> tuple[float, str]:
+    """(length in logical pixels, text) of the longest round length that fits in a quarter of the view.
+
+    Where the view is too narrow for all of the text, it is the number and its unit.
+    """
     step_x, step_y = measure.steps
     units_per_view_px = (step_y if viewport.is_turned else step_x) / viewport.scale
     most = viewport.view_width / 4 * units_per_view_px
     power = 10 ** math.floor(math.log10(most))
     length = max(step * power for step in (1, 2, 5) if step * power <= most)
     text = f"{length:g} {measure.unit}"
+    if text_size(font, text).width() > viewport.view_width - 2 * MARGIN:
+        text = text.partition(" (")[0]
     return length / units_per_view_px, text
 
 
 def _scale_block(viewport: Viewport, measure: Measure, font: QFont) -> QRectF:
     """Bar and text, with room for the cursor value below."""
-    length, text = scale_bar(viewport, measure)
+    length, text = scale_bar(viewport, measure, font)
     words = text_size(font, text)
     width, height = max(length, words.width()), words.height() + 9
     bottom = viewport.view_height - MARGIN - QFontMetricsF(font).lineSpacing() - 8
@@ -204,7 +209,7 @@ def paint_scale_bar(
     painter: QPainter, viewport: Viewport, measure: Measure, font: QFont, colours: CanvasColours
 ) -> None:
     """Bottom right, above the cursor value."""
-    length, text = scale_bar(viewport, measure)
+    length, text = scale_bar(viewport, measure, font)
     block = _scale_block(viewport, measure, font)
     draw_plate(painter, block)
     draw_text(painter, block, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, text, font, colours.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtGui import QFont
 
 from gui.annotations import new_annotation
 from gui.items.head_circle_item import circle_through
@@ -84,15 +85,24 @@ def test_three_points_on_a_line_give_no_circle() -> None:
 
 @pytest.mark.parametrize("zoom", [0.05, 0.3, 1.0, 7.0])
 @pytest.mark.parametrize("measure", [Measure(), DETECTOR])
+@pytest.mark.usefixtures("qapp")
 def test_the_scale_bar_is_round_and_true(zoom: float, measure: Measure) -> None:
     port = Viewport(2000, 2000, 900, 700, 1.5, zoom=zoom)
-    length, text = scale_bar(port, measure)
+    length, text = scale_bar(port, measure, QFont())
     number, unit = text.split(" ", 1)
     assert unit == measure.unit
     assert number.strip("0.")[0] in "125"
     step = 0.2 if measure.has_mm else 1.0
     assert float(number) == pytest.approx(length / port.scale * step)
     assert 20 < length <= 225
+
+
+@pytest.mark.usefixtures("qapp")
+def test_in_a_narrow_view_the_scale_keeps_its_number() -> None:
+    whole, narrow = (scale_bar(Viewport(900, 900, width, 700, 1.0), DETECTOR, QFont())[1] for width in (900, 90))
+    assert "(" in whole
+    assert "(" not in narrow
+    assert float(narrow.removesuffix(" mm")) > 0
 
 
 @pytest.mark.parametrize(
