@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from PySide6.QtCore import QPoint, QPointF, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from gui import icons, theme
@@ -26,15 +27,16 @@ class PaneHeader(QFrame):
     def __init__(self, title: str, icon: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title = title
+        self._words = ""
         self.setMinimumWidth(1)  # the panes are equally wide, whatever their headers say
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(10, 5, 10, 5)
         name_icon = QLabel()
         name_icon.setPixmap(icons.pixmap(icon, self.fontMetrics().height(), "", self.devicePixelRatio()))
-        name = QLabel(title)
-        name.setProperty("role", "section")
+        self._name = QLabel(title)
+        self._name.setProperty("role", "section")
         row.addWidget(name_icon)
-        row.addWidget(name)
+        row.addWidget(self._name)
         row.addStretch(1)
         self._icon = QLabel()
         self._text = QLabel()
@@ -47,14 +49,38 @@ class PaneHeader(QFrame):
         self._icon.setVisible(True)
         number = "" if score is None else f" {score_words(score)}"
         self._text.setStyleSheet(f"color: {look.color}; font-weight: 600;")
-        self._text.setText(f"{look.word}{number}{note}")
-        self.setAccessibleName(f"{self._title}: {self._text.text()}")
+        self._show(f"{look.word}{number}{note}")
 
     def show_note(self, text: str) -> None:
         self._icon.setVisible(False)
         self._text.setStyleSheet(f"color: {theme.colors().muted};")
-        self._text.setText(text)
-        self.setAccessibleName(f"{self._title}: {text}")
+        self._show(text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _show(self, words: str) -> None:
+        self._words = words
+        self.setAccessibleName(f"{self._title}: {words}")
+        self._fit()
+
+    def _fit(self) -> None:
+        """Where there is no room for all, the name goes first (its icon stays), then the end of the words."""
+        self._text.ensurePolished()  # its weight comes from the style sheet
+        self._text.setText(self._words)
+        self._name.setVisible(True)
+        if self._lacking() > 0:
+            self._name.setVisible(False)
+        lacking = self._lacking()
+        if lacking > 0:
+            metrics = self._text.fontMetrics()
+            room = metrics.horizontalAdvance(self._words) - lacking
+            self._text.setText(metrics.elidedText(self._words, Qt.TextElideMode.ElideRight, room))
+
+    def _lacking(self) -> int:
+        self._row.invalidate()
+        return self._row.minimumSize().width() - self.width()
 
 
 class ReadingPanes(QWidget):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
+from gui import theme
 from gui.views.elided_label import ElidedLabel
+from gui.views.side_by_side import PaneHeader
 from gui.window.columns import ANSWERS_EM, CASES_EM, IMAGE_EM, THUMBNAILS_EM, ReadingColumns
+from study.model import Call
 
 NEEDED_EM = 18  # what the answers cannot do without
 
@@ -95,3 +98,24 @@ def test_a_line_that_is_cut_ends_in_an_ellipsis(qtbot):
     assert label.shown.endswith("…")
     assert label.text().startswith(label.shown[:-1])
     assert not label.grab().isNull()
+
+
+def test_a_pane_s_header_keeps_the_answer_longer_than_whose_it_is(qtbot):
+    header = PaneHeader("CNN", "cnn")
+    qtbot.addWidget(header)
+    header.show_outcome(theme.outcome(Call.LOOSE), 99.7)
+    header.resize(400, 30)
+    header.show()
+    texts = {label.text(): label for label in header.findChildren(QLabel) if label.text()}
+    assert all(label.isVisible() for label in texts.values())
+    whole = next(text for text in texts if text != "CNN")
+    header.resize(header.minimumSizeHint().width() - texts["CNN"].width(), 30)
+    assert not texts["CNN"].isVisible()
+    assert texts[whole].text() == whole
+    header.resize(header.width() - header.fontMetrics().height(), 30)
+    assert not texts["CNN"].isVisible()
+    assert texts[whole].text().endswith("…")
+    assert whole in header.accessibleName()
+    header.resize(400, 30)
+    assert texts["CNN"].isVisible()
+    assert texts[whole].text() == whole
