@@ -33,6 +33,8 @@ class PaneHeader(QFrame):
         row.setContentsMargins(10, 5, 10, 5)
         name_icon = QLabel()
         name_icon.setPixmap(icons.pixmap(icon, self.fontMetrics().height(), "", self.devicePixelRatio()))
+        # As high as with an outcome's icon, so that both panes show their images at the same height.
+        self.setMinimumHeight(round(1.3 * self.fontMetrics().height()) + 10)
         self._name = QLabel(title)
         self._name.setProperty("role", "section")
         row.addWidget(name_icon)

@@ -138,6 +138,8 @@ def test_side_by_side_shows_marks_left_and_the_map_right(desk):
     show(desk)
     desk.window.actions_["side_by_side"].trigger()
     main, cnn = desk.window.panes.main, desk.window.panes.cnn
+    QApplication.processEvents()
+    assert main.height() == cnn.height(), "one header says an outcome, the other none"
     assert main.map_state.value == "absent"
     assert cnn.map_state.value == "present"
     assert cnn.overlay.shown
