@@ -187,8 +187,14 @@ def test_an_image_is_refused_only_when_all_its_proposals_are(made: Path) -> None
         logits = [0.0, 0.0, 0.0] + [logit] * len(seen)
         return {"hip_suitability": "native", "record": {"seed": 1, "index": 1}, "logits": logits, "truth": {}}
 
-    assert [metric.value for metric in gate([row(-30.0), row(-30.0)], card, "gate")] == [1.0]
-    assert [metric.value for metric in gate([row(-30.0), row(30.0)], card, "gate")] == [0.0]
+    def share(name: str, *rows: dict[str, object]) -> float:
+        return {metric.name: metric.value for metric in gate(rows, card, "gate")}[name]
+
+    assert share("refused: native", row(-30.0), row(-30.0)) == 1.0
+    assert share("refused: native", row(-30.0), row(30.0)) == 0.0
+    # Of a native hip the missing implant is the reason; of a cropped one it is not.
+    assert share("refused for a fitting reason: native", row(-30.0), row(30.0)) == 1.0
+    assert share("refused for a fitting reason: cropped", row(-30.0) | {"hip_suitability": "cropped"}) == 0.0
 
 
 def test_overlap_and_dilation() -> None:
