@@ -236,7 +236,9 @@ def run_fold(
         enable_version_counter=False,
     )
     callbacks: list[Any] = [EarlyStopping("val_loss", patience=options.patience), ResumeFile(last), best]
-    if options.progress and sys.stdout.isatty():  # where Lightning's bars go; the command's answer goes there too
+    # Lightning's bars go where the command's answer goes.
+    progress = options.progress and sys.stdout.isatty()
+    if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice is for who writes the loop: images are in memory here
@@ -249,7 +251,7 @@ def run_fold(
             strategy=options.strategy,
             callbacks=callbacks,
             logger=CSVLogger(target, name="", version=""),
-            enable_progress_bar=options.progress and sys.stdout.isatty(),
+            enable_progress_bar=progress,
             enable_model_summary=False,
             log_every_n_steps=1,
             deterministic="warn",

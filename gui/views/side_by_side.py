@@ -15,6 +15,7 @@ from gui.overlay import OverlayState
 from gui.reading import ReadingController
 from gui.tools import Tool
 from gui.views.diagnosis_panel import HIDDEN_TEXT, hip_name
+from gui.views.elided_label import ElidedLabel
 from gui.views.radiograph_view import RadiographView
 from gui.words import score_words
 from imaging.geometry import HipRegion
@@ -27,7 +28,6 @@ class PaneHeader(QFrame):
     def __init__(self, title: str, icon: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title = title
-        self._words = ""
         self.setMinimumWidth(1)  # the panes are equally wide, whatever their headers say
         self._row = row = QHBoxLayout(self)
         row.setContentsMargins(10, 5, 10, 5)
@@ -41,7 +41,7 @@ class PaneHeader(QFrame):
         row.addWidget(self._name)
         row.addStretch(1)
         self._icon = QLabel()
-        self._text = QLabel()
+        self._text = ElidedLabel()
         row.addWidget(self._icon)
         row.addWidget(self._text)
 
@@ -63,26 +63,16 @@ class PaneHeader(QFrame):
         self._fit()
 
     def _show(self, words: str) -> None:
-        self._words = words
+        self._text.setText(words)
         self.setAccessibleName(f"{self._title}: {words}")
         self._fit()
 
     def _fit(self) -> None:
-        """Where there is no room for all, the name goes first (its icon stays), then the end of the words."""
-        self._text.ensurePolished()  # its weight comes from the style sheet
-        self._text.setText(self._words)
+        """Where there is no room for all, the name goes before the words end early; its icon stays."""
         self._name.setVisible(True)
-        if self._lacking() > 0:
-            self._name.setVisible(False)
-        lacking = self._lacking()
-        if lacking > 0:
-            metrics = self._text.fontMetrics()
-            room = metrics.horizontalAdvance(self._words) - lacking
-            self._text.setText(metrics.elidedText(self._words, Qt.TextElideMode.ElideRight, room))
-
-    def _lacking(self) -> int:
+        self._text.ensurePolished()  # its weight comes from the style sheet
         self._row.invalidate()
-        return self._row.minimumSize().width() - self.width()
+        self._name.setVisible(self._row.sizeHint().width() <= self.width())
 
 
 class ReadingPanes(QWidget):
