@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QSettings, Qt, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -29,6 +29,7 @@ from gui.study_files import study_action
 from gui.version import app_version
 from imaging.sources import Source
 from imaging.worker import SupervisedWorker, decode_worker
+from inference import CACHE_FOLDER
 from inference import worker as inference_worker
 from inference.model_bundle import ModelCard
 from study.model import Reader
@@ -409,4 +410,6 @@ def make_application(arguments: list[str]) -> QApplication:
     application.setApplicationName("Lucency")
     application.setApplicationDisplayName("")
     application.setDesktopFileName("lucency")
+    # What Qt's file dialogs note goes into a file of the program's own, not into the one of all Qt programs.
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(CACHE_FOLDER / "qt"))
     return application

@@ -118,7 +118,7 @@ def physical_cores() -> int:
 
 
 class OnnxEngine:
-    """ONNX Runtime on the CPU. No network access, no telemetry."""
+    """ONNX Runtime on the CPU. `inference` switches its telemetry off before it is imported."""
 
     kind = Engine.CPU
 
