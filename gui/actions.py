@@ -210,7 +210,7 @@ class Actions(QObject):
                 window.addAction(action)
             self._actions[spec.id] = action
         self.apply_keys()
-        preferences.changed.connect(lambda name: self.apply_keys() if name == "shortcuts" else None)
+        preferences.changed.connect(self._on_preference)
 
     def __getitem__(self, action_id: str) -> QAction:
         return self._actions[action_id]
@@ -244,6 +244,10 @@ class Actions(QObject):
                 self.submenus[entry] = menus[title].addMenu(text)
         for menu in menus.values():
             menu.setToolTipsVisible(True)
+
+    def _on_preference(self, name: str) -> None:
+        if name == "shortcuts":
+            self.apply_keys()
 
     def apply_keys(self) -> None:
         remapped = self._preferences.shortcuts

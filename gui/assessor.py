@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.cases import Hip
+from gui.jobs import Job, Jobs, guarded
 from imaging.radiograph import Radiograph
 from inference.prediction import Prediction
-
-if TYPE_CHECKING:
-    from gui.jobs import Job, Jobs
 
 REGION_SETTLES_MS = 350  # after the last change of a region the CNN runs again
 KEPT_PREDICTIONS = 64
@@ -107,9 +104,9 @@ class Assessor(QObject):
             self.proposed.emit()
             return
         job = self.proposing = self._jobs.assess(radiograph, None)
-        job.done.connect(lambda predictions: self._on_proposals(job, radiograph, predictions))
-        job.failed.connect(lambda sentence, details: self._on_failed(job, sentence, details))
-        job.ended.connect(lambda: self._on_proposal_ended(job))
+        job.done.connect(guarded(self, lambda predictions: self._on_proposals(job, radiograph, predictions)))
+        job.failed.connect(guarded(self, lambda sentence, details: self._on_failed(job, sentence, details)))
+        job.ended.connect(guarded(self, lambda: self._on_proposal_ended(job)))
         self.changed.emit()
 
     def _on_proposals(self, job: Job, radiograph: Radiograph, predictions: list[Prediction]) -> None:
@@ -149,6 +146,6 @@ class Assessor(QObject):
                 if hip in self._hips():
                     self.changed.emit()
 
-        job.done.connect(on_done)
-        job.failed.connect(on_failed)
-        job.ended.connect(on_ended)
+        job.done.connect(guarded(self, on_done))
+        job.failed.connect(guarded(self, on_failed))
+        job.ended.connect(guarded(self, on_ended))

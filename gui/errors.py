@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
@@ -30,6 +31,7 @@ from PySide6.QtWidgets import (
 from gui import icons
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 PROGRAM_SUFFIXES = (".py", ".pyc", ".so", ".pyd", ".dll", ".dylib", ".qss")
 UNEXPECTED = "Something went wrong that Lucency did not expect. Your marks and readings are kept."
@@ -143,8 +145,17 @@ def show_error(parent: QWidget | None, sentence: str, details: str = "") -> Erro
     return dialog
 
 
+def attempt(step: Callable[[], T], otherwise: T) -> T:
+    """Do what belongs to quitting: its failure is logged, and keeps nothing else from being done."""
+    try:
+        return step()
+    except Exception:
+        log.exception("A step of quitting failed")
+        return otherwise
+
+
 class Excepthook(QObject):
-    """Catches what nothing else caught, in any thread: logged in full, told once."""
+    """Catches what nothing else caught, in any thread: logged in full, told once, and only logged once `hush` was called."""
 
     caught = Signal(str)
 
@@ -152,6 +163,7 @@ class Excepthook(QObject):
         super().__init__(parent)
         self._window = window
         self._dialog: ErrorDialog | None = None
+        self._hushed = False
         self._before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
         self.caught.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
@@ -162,6 +174,10 @@ class Excepthook(QObject):
 
     def uninstall(self) -> None:
         sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
+
+    def hush(self) -> None:
+        """The program quits: a box on screen would keep it alive."""
+        self._hushed = True
 
     def _on_exception(
         self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
@@ -175,7 +191,7 @@ class Excepthook(QObject):
         self.caught.emit(text)
 
     def _tell(self, text: str) -> None:
-        if self._dialog is not None:
+        if self._hushed or self._dialog is not None:
             return  # one is on screen already; a fault that repeats must not bury it
         self._dialog = show_error(self._window(), UNEXPECTED, text)
         self._dialog.destroyed.connect(self._told)

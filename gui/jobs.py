@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from shiboken6 import isValid
 
 from gui import tasks
 from imaging.radiograph import RadiographError
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 SLOW_AFTER_MS = 500  # anything longer shows progress and can be cancelled
 SCAN_LIMIT_S = 120.0
 THUMBNAIL_LIMIT_S = 10.0
+
+
+def guarded(receiver: QObject, slot: Callable[..., object]) -> Callable[..., None]:
+    """`slot`, for a job that may outlast `receiver`: called with all of the signal's values, or not once that is gone.
+
+    Qt itself disconnects a bound method of a QObject when that is deleted; a lambda would be called all the same.
+    """
+
+    def call(*values: object) -> None:
+        if isValid(receiver):
+            slot(*values)
+
+    return call
 
 
 class Job(QObject):

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.cases import CaseItem, CaseState
+from gui.jobs import Job, Jobs, guarded
 from imaging.windowing import apply_window
 
 if TYPE_CHECKING:
-    from gui.jobs import Job, Jobs
     from gui.tasks import Glance
     from imaging.radiograph import Radiograph
     from imaging.sources import Source
@@ -140,9 +140,9 @@ class CaseLibrary(QObject):
             return
         job = self._jobs.decode(item.source, frame)
         self._opening = job
-        job.done.connect(lambda radiograph: self._on_decoded(job, item, radiograph))
-        job.failed.connect(lambda sentence, details: self._on_failed(job, item, sentence, details))
-        job.ended.connect(lambda: self._on_ended(job))
+        job.done.connect(guarded(self, lambda radiograph: self._on_decoded(job, item, radiograph)))
+        job.failed.connect(guarded(self, lambda sentence, details: self._on_failed(job, item, sentence, details)))
+        job.ended.connect(guarded(self, lambda: self._on_ended(job)))
         self.opening_changed.emit()
 
     def step(self, by: int) -> None:
@@ -215,8 +215,8 @@ class CaseLibrary(QObject):
         job = self._jobs.prefetch(item.source)
         self._prefetching = job
         # A failure is said when the case is opened, not while another is being read.
-        job.done.connect(lambda radiograph: self._keep_ahead(item, radiograph))
-        job.ended.connect(lambda: self._on_prefetched(job))
+        job.done.connect(guarded(self, lambda radiograph: self._keep_ahead(item, radiograph)))
+        job.ended.connect(guarded(self, lambda: self._on_prefetched(job)))
 
     def _keep_ahead(self, item: CaseItem, radiograph: Radiograph) -> None:
         if item in self._cases:
@@ -240,9 +240,9 @@ class CaseLibrary(QObject):
             return
         job = self._jobs.glance(item.source, THUMBNAIL_PX)
         self._thumbnail_job = job
-        job.done.connect(lambda glance: self._on_glance(item, glance))
-        job.failed.connect(lambda sentence, _details: self._on_glance_failed(job, item, sentence))
-        job.ended.connect(lambda: self._on_thumbnail_ended(job))
+        job.done.connect(guarded(self, lambda glance: self._on_glance(item, glance)))
+        job.failed.connect(guarded(self, lambda sentence, _details: self._on_glance_failed(job, item, sentence)))
+        job.ended.connect(guarded(self, lambda: self._on_thumbnail_ended(job)))
 
     def _lacks_thumbnail(self, item: CaseItem) -> bool:
         return item.thumbnail is None and not item.thumbnail_failed and item.late_glances < LATE_GLANCES

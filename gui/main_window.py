@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QVBoxLa
 
 from gui.actions import Actions
 from gui.annotations import AnnotationModel
-from gui.errors import keep_private
+from gui.errors import attempt, keep_private
 from gui.file_dialogs import choose_new_file
 from gui.jobs import Jobs
 from gui.library import CaseLibrary
@@ -158,7 +158,7 @@ class MainWindow(QMainWindow):
         controller.mode_changed.connect(self._on_mode)
         controller.record_failed.connect(self.show_problem)
         overlay.changed.connect(self._keep_overlay)
-        overlay.shown_changed.connect(lambda _shown: self._note_overlay())
+        overlay.shown_changed.connect(self._note_overlay)
         preferences.changed.connect(self._on_preference)
         preferences.problem_found.connect(self.show_problem)
         self.opening.problem_found.connect(self.show_problem)
@@ -184,9 +184,7 @@ class MainWindow(QMainWindow):
         self.welcome.study_asked.connect(lambda name: self.study_asked.emit(name, None))
         application = QApplication.instance()
         assert isinstance(application, QApplication)
-        application.applicationStateChanged.connect(
-            lambda state: controller.note_away(state is not Qt.ApplicationState.ApplicationActive)
-        )
+        application.applicationStateChanged.connect(self._on_application_state)
 
     def handlers(self) -> dict[str, Callable[..., object]]:
         """What each action does, by id; those of the form and the canvas do it themselves."""
@@ -316,6 +314,9 @@ class MainWindow(QMainWindow):
             window = auto_window(radiograph.pixels, hip.region if hip is not None else None)
             self.panes.main.set_window(window.center, window.width, "auto")
 
+    def _on_application_state(self, state: Qt.ApplicationState) -> None:
+        self._controller.note_away(state is not Qt.ApplicationState.ApplicationActive)
+
     def _on_preference(self, name: str) -> None:
         if name in ("theme", "font_scale_percent"):
             self.banner.restyle()
@@ -374,15 +375,18 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self.painted.emit)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.may_close():
+        if not attempt(self.may_close, True):
             event.ignore()
             return
-        self._controller.flush()
+        attempt(self._controller.flush, None)
+        attempt(self._keep_geometry, None)
+        super().closeEvent(event)
+        self.closed.emit()
+
+    def _keep_geometry(self) -> None:
         self._preferences.window_geometry = QByteArray(self.saveGeometry())
         self._preferences.column_widths = self.columns.wanted
         self._preferences.flush()
-        super().closeEvent(event)
-        self.closed.emit()
 
 
 def _column(*widgets: QWidget, stretched: QWidget) -> QWidget:

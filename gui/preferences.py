@@ -40,11 +40,6 @@ class Device(StrEnum):
     MPS = "mps"
 
 
-class Units(StrEnum):
-    MM = "mm"
-    PX = "px"
-
-
 @dataclass(frozen=True)
 class RecentFile:
     path: Path
@@ -216,7 +211,6 @@ class Preferences(QObject):
     reading_mode = _Setting("reading/mode", ReadingMode.ASSIST, _choice(ReadingMode))
     reader_name = _Setting("reading/reader_name", "", _line(100), json.dumps)
     reader_experience = _Setting("reading/reader_experience", "", _line(200), json.dumps)
-    units = _Setting("reading/units", Units.MM, _choice(Units))
     lucency_cutoff_mm = _Setting("reading/lucency_cutoff_mm", 2.0, _number(0.1, 10.0), repr)
 
     overlay_opacity = _Setting("overlay/opacity", 0.5, _number(0.0, 1.0), repr, settles=True)

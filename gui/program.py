@@ -18,6 +18,7 @@ from gui import actions, theme
 from gui.annotations import AnnotationModel
 from gui.bundle_choice import Network, choose_network, find_networks, origin_words
 from gui.draft import image_of
+from gui.errors import attempt
 from gui.jobs import Jobs
 from gui.library import THUMBNAIL_PX, CaseLibrary
 from gui.main_window import MainWindow
@@ -125,8 +126,8 @@ class Program(QObject):
         self.window.welcome.drafts_asked.connect(self.open_drafts)
         preferences.changed.connect(self._on_preference)
         self._history_read.connect(self.controller.learn_history)
-        self.controller.record_opened.connect(lambda: QTimer.singleShot(300, self._read_history))
-        self.controller.recorded.connect(lambda _reading: self._refresh_record())
+        self.controller.record_opened.connect(self._read_history_soon)
+        self.controller.recorded.connect(self._refresh_record)
 
     # -- the CNN ----------------------------------------------------------------------------------
 
@@ -179,7 +180,7 @@ class Program(QObject):
         self.has_painted = True
         if self.library.cases or self.expects_files:
             self.controller.radiograph_changed.connect(self._start_the_rest, Qt.ConnectionType.QueuedConnection)
-            self.library.open_failed.connect(lambda *_: self._start_the_rest())
+            self.library.open_failed.connect(self._start_the_rest)
             QTimer.singleShot(REST_STARTS_MS, self._start_the_rest)
         else:
             self._start_the_rest()
@@ -198,6 +199,9 @@ class Program(QObject):
 
     def _sample_thumbnail(self, path: Path) -> Any:
         return self.jobs.glance(Source(path), THUMBNAIL_PX)
+
+    def _read_history_soon(self) -> None:
+        QTimer.singleShot(300, self._read_history)
 
     def _read_history(self) -> None:
         """Which cases of this machine are read, and which were left unfinished; in the store's thread."""
@@ -381,16 +385,14 @@ class Program(QObject):
         if self._closed:
             return
         self._closed = True
-        self.controller.flush()
+        steps: list[Callable[[], object]] = [self.controller.flush]
         if self._desk is not None:
-            self._desk.close_all()
-        for dialog in list(self._dialogs.values()):
-            dialog.close()
+            steps.append(self._desk.close_all)
+        steps += [dialog.close for dialog in self._dialogs.values()]
         if self._record_view is not None:
-            self._record_view.close_down()
-        self.preferences.flush()
-        self.jobs.shutdown()
-        self.store.close()
+            steps.append(self._record_view.close_down)
+        for step in (*steps, self.preferences.flush, self.jobs.shutdown, self.store.close):
+            attempt(step, None)
 
 
 def missing_parts() -> list[str]:

@@ -102,7 +102,7 @@ class ReadingController(ShownCase):
         marks.changed.connect(self._on_marks_changed)
         library.opened.connect(self._show)
         library.emptied.connect(self._close)
-        library.identified.connect(lambda item: self._update_listed_state(item, self._begun_images()))
+        library.identified.connect(self._on_identified)
         self._store_opened.connect(self._on_store_opened, Qt.ConnectionType.QueuedConnection)
 
     def open_record(self) -> None:
@@ -515,6 +515,9 @@ class ReadingController(ShownCase):
     def _begun_images(self) -> set[str]:
         """Hashes of the images that have a draft."""
         return {image_of(key) for key in self._store.drafts()} if self._store_is_open else set()
+
+    def _on_identified(self, item: CaseItem) -> None:
+        self._update_listed_state(item, self._begun_images())
 
     def _update_listed_state(self, item: CaseItem, begun: set[str]) -> None:
         """Of a case that is not on screen, as far as drafts and record tell.

@@ -55,6 +55,7 @@ def run(
     program = Program(Places(root), preferences, decoder=decoder, begun=begun)
     guard = Excepthook(window=lambda: program.window)
     guard.install()
+    program.window.closed.connect(guard.hush)
     _note_milestones(program)
     if picture is not None:
         from gui.screenshot import Screenshot
@@ -74,6 +75,7 @@ def run(
     heartbeat.timeout.connect(lambda: None)
     heartbeat.start(500)
     code = application.exec()
+    guard.hush()
     heartbeat.stop()
     program.close()
     guard.uninstall()

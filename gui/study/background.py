@@ -236,7 +236,7 @@ class RadiographReader(QObject):
             return
         job = decode(self._jobs, request.source, request.frame)
         job.done.connect(request.future.set_result)
-        job.failed.connect(lambda sentence, details: request.future.set_exception(RadiographError(sentence, details)))
+        job.failed.connect(request.fail)
         job.ended.connect(request.close)
 
 
@@ -245,6 +245,9 @@ class _Request:
         self.source, self.frame = source, frame
         self.future: Future[Radiograph] = Future()
         self.given_up = threading.Event()
+
+    def fail(self, sentence: str, details: str) -> None:
+        self.future.set_exception(RadiographError(sentence, details))
 
     def close(self) -> None:
         if not self.future.done():

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from PySide6.QtCore import QObject, Signal
 
-from gui.jobs import Job, Jobs
+from gui.jobs import Job, Jobs, guarded
 from gui.study.background import Steps, StoppedError, decode
 from gui.study.wizard_draft import CaseRow
 from imaging.radiograph import Radiograph, Side
@@ -129,8 +129,8 @@ class CaseCheck(QObject):
         self._begun.add(row.place)
         self.progressed.emit(self._total - len(self._waiting) - 1, self._total)
         job = self._job = decode(self._jobs, row.source, row.frame)
-        job.done.connect(lambda radiograph: self._note(row, radiograph))
-        job.failed.connect(lambda sentence, _details: self._fail(row, sentence))
+        job.done.connect(guarded(self, lambda radiograph: self._note(row, radiograph)))
+        job.failed.connect(guarded(self, lambda sentence, _details: self._fail(row, sentence)))
         job.ended.connect(self._next)
 
     def _note(self, row: CaseRow, radiograph: Radiograph) -> None:

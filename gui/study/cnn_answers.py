@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from PySide6.QtCore import QObject, Signal
 
-from gui.jobs import Job, Jobs
+from gui.jobs import Job, Jobs, guarded
 from gui.study.background import decode
 from gui.study.wizard_state import Network
 from imaging.geometry import HipRegion
@@ -100,8 +100,8 @@ class CnnAnswers(QObject):
         decoded: list[Radiograph] = []
         job = self._job = decode(self._jobs, cases[0].source, cases[0].frame)
         job.done.connect(decoded.append)
-        job.failed.connect(lambda sentence, _details: self._fail(cases, sentence))
-        job.ended.connect(lambda: self._assess(cases, decoded))
+        job.failed.connect(guarded(self, lambda sentence, _details: self._fail(cases, sentence)))
+        job.ended.connect(guarded(self, lambda: self._assess(cases, decoded)))
 
     def _assess(self, cases: list[Candidate], decoded: list[Radiograph]) -> None:
         if not decoded or self._stopped:
@@ -119,9 +119,11 @@ class CnnAnswers(QObject):
         left = [case for case in cases if case not in asked]
         region = HipRegion(*boxed.box, side=boxed.side) if boxed is not None and boxed.box is not None else None
         job = self._job = self._jobs.assess(radiograph, region)
-        job.done.connect(lambda predictions: self._take(asked, predictions))
-        job.failed.connect(lambda sentence, _details: self._fail(asked, sentence))
-        job.ended.connect(lambda: self._ask(left, radiograph) if left and not self._stopped else self._next())
+        job.done.connect(guarded(self, lambda predictions: self._take(asked, predictions)))
+        job.failed.connect(guarded(self, lambda sentence, _details: self._fail(asked, sentence)))
+        job.ended.connect(
+            guarded(self, lambda: self._ask(left, radiograph) if left and not self._stopped else self._next())
+        )
 
     def _take(self, cases: list[Candidate], predictions: list[Prediction]) -> None:
         for case in cases:

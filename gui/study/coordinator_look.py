@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from gui.jobs import Job, Jobs
+from gui.jobs import Job, Jobs, guarded
 from gui.study.background import decode
 from gui.study.parts import allow, button, label
 from gui.tools import Tool
@@ -117,8 +117,8 @@ class LookDialog(QDialog):
         self.view.set_radiograph(None)
         self._say("Opening …")
         job = self._job = decode(self._jobs, self._images[self._place], 0)
-        job.done.connect(lambda radiograph: self._show(job, radiograph))
-        job.failed.connect(lambda sentence, _details: self._say(sentence) if job is self._job else None)
+        job.done.connect(guarded(self, lambda radiograph: self._show(job, radiograph)))
+        job.failed.connect(guarded(self, lambda sentence, _details: self._say(sentence) if job is self._job else None))
         self._update()
 
     def _leave(self) -> None:

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui import icons, theme
+from gui.jobs import Job, Jobs, guarded
 from gui.overlay import OverlayState
 from gui.study.parts import button, label
 from gui.views.radiograph_view import RadiographView
@@ -35,7 +36,6 @@ from inference.prediction import SaliencyMap
 from study.model import Annotation, Call
 
 if TYPE_CHECKING:
-    from gui.jobs import Job, Jobs
     from gui.study.results_data import Answer, CaseResult, Results
     from imaging.radiograph import Radiograph
 
@@ -295,8 +295,8 @@ class Gallery(QWidget):
         self._say_no_image("Opening the image …", relink=False)
         job = self._jobs.decode(source, frame)
         self._job = job
-        job.done.connect(lambda radiograph: self._show_image(job, case, radiograph))
-        job.failed.connect(lambda sentence, _details: self._failed(job, sentence))
+        job.done.connect(guarded(self, lambda radiograph: self._show_image(job, case, radiograph)))
+        job.failed.connect(guarded(self, lambda sentence, _details: self._failed(job, sentence)))
 
     def _cnn_words(self, case: CaseResult) -> str:
         own = case.algorithm

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from gui.jobs import Job, Jobs, guarded
+
 if TYPE_CHECKING:
-    from gui.jobs import Job, Jobs
     from imaging.radiograph import Radiograph
     from imaging.sources import Source
 
@@ -63,9 +64,9 @@ class CaseImages(QObject):
 
     def _start(self, case_id: str, job: Job) -> None:
         self._running[case_id] = job
-        job.done.connect(lambda radiograph: self._on_done(case_id, radiograph))
-        job.failed.connect(lambda sentence, details: self._on_failed(case_id, sentence, details))
-        job.ended.connect(lambda: self._on_ended(case_id, job))
+        job.done.connect(guarded(self, lambda radiograph: self._on_done(case_id, radiograph)))
+        job.failed.connect(guarded(self, lambda sentence, details: self._on_failed(case_id, sentence, details)))
+        job.ended.connect(guarded(self, lambda: self._on_ended(case_id, job)))
 
     def _on_done(self, case_id: str, radiograph: Radiograph) -> None:
         self._kept[case_id] = radiograph

@@ -161,7 +161,7 @@ class ReadingRoom(QWidget):
         self.bar.pause_asked.connect(controller.pause)
         self.curtain.resume_asked.connect(controller.resume)
         self.worklist.open_asked.connect(controller.look_at)
-        self._overlay.shown_changed.connect(lambda _shown: self._note_overlay())
+        self._overlay.shown_changed.connect(self._note_overlay)
         panes.cursor_moved.connect(lambda *_: controller.note_life())
         panes.zoom_changed.connect(controller.note_zoom)
         panes.window_changed.connect(controller.note_window)

@@ -83,6 +83,7 @@ class StudyReadingWindow(QMainWindow):
         self._closed = False
         self.controller: StudyReadingController | None = None
         self.room: ReadingRoom | None = None
+        self.overlay: OverlayState | None = None
         self.actions_: StudyActions | None = None
         self.sign_in_page: SignInPage | None = None
         self.intro_page: IntroPage | None = None
@@ -170,7 +171,7 @@ class StudyReadingWindow(QMainWindow):
     def _on_signed_in(self, desk: Desk) -> None:
         undo_stack = QUndoStack(self)
         marks = AnnotationModel(undo_stack, self)
-        overlay = OverlayState(self)
+        overlay = self.overlay = OverlayState(self)
         overlay.set_opacity(self._preferences.overlay_opacity)
         overlay.set_threshold(self._preferences.overlay_threshold)
         overlay.set_contour(self._preferences.overlay_contour)
@@ -191,7 +192,7 @@ class StudyReadingWindow(QMainWindow):
         room.panes.main.hint_changed.connect(self._hint.setText)
         room.panes.main.tool_changed.connect(self._on_tool)
         room.panes.main.inverted_changed.connect(lambda on: self._checked("invert", on))
-        overlay.changed.connect(lambda: self._on_overlay(overlay))
+        overlay.changed.connect(self._on_overlay)
         room.panes.side_by_side_changed.connect(lambda on: self._checked("side_by_side", on))
         controller.stage_changed.connect(self._on_stage)
         controller.phase_changed.connect(self._refresh_actions)
@@ -353,7 +354,9 @@ class StudyReadingWindow(QMainWindow):
     def _on_tool(self, tool: Tool) -> None:
         self._checked(f"tool_{Tool(tool).value}", True)
 
-    def _on_overlay(self, overlay: OverlayState) -> None:
+    def _on_overlay(self) -> None:
+        overlay = self.overlay
+        assert overlay is not None
         self._checked("overlay", overlay.visible)
         self._checked("contour", overlay.mode is not OverlayMode.FILL)
 

@@ -82,7 +82,7 @@ class ResultsWindow(StudyWindow):
         self.resize(74 * em, 50 * em)
         self._build(jobs)
         self._background.changed.connect(self._show_tasks)
-        preferences.changed.connect(lambda name: self._retheme() if name == "theme" else None)
+        preferences.changed.connect(self._on_preference)
         self._ask_what()
 
     # --- building
@@ -292,6 +292,10 @@ class ResultsWindow(StudyWindow):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
+            self._retheme()
+
+    def _on_preference(self, name: str) -> None:
+        if name == "theme":
             self._retheme()
 
     def _retheme(self) -> None:

@@ -163,7 +163,7 @@ class CaseListView(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         library.selected_changed.connect(self._follow)
-        library.cases_changed.connect(lambda: self._follow(library.selected))
+        library.cases_changed.connect(self._follow_selected)
         self.selectionModel().currentChanged.connect(self._on_current)
         self._following = False
 
@@ -171,6 +171,9 @@ class CaseListView(QListView):
         """Room for a thumbnail at least."""
         em = self.fontMetrics().height()
         return QSize(round(5.2 * em), 10 * em)
+
+    def _follow_selected(self) -> None:
+        self._follow(self._library.selected)
 
     def _follow(self, row: int) -> None:
         self._following = True

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from gui.actions import ActionSpec
 from gui.file_dialogs import choose_folder
-from gui.preferences import Device, Preferences, ThemeName, Units
+from gui.preferences import Device, Preferences, ThemeName
 from gui.views.settings_keys import KeysPage
 from gui.views.shortcut_sheet import plain
 from study.model import ReadingMode
@@ -90,7 +90,7 @@ class _Page(QWidget):
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         self._build()
         self._show()
-        preferences.changed.connect(lambda _name: self._show())
+        preferences.changed.connect(self._show)
 
     def _build(self) -> None:
         raise NotImplementedError
@@ -148,10 +148,6 @@ class _ReadingPage(_Page):
             self.mode_box,
             self.tr("People tend to follow a wrong suggestion. The mode is written into every reading."),
         )
-        self.units_box = self._choices(
-            "units", [(Units.MM, self.tr("Millimetres, where the spacing is known")), (Units.PX, self.tr("Pixels"))]
-        )
-        self._row(self.tr("&Units"), self.units_box)
         self.cutoff_spin = QDoubleSpinBox(decimals=1, singleStep=0.1)
         self.cutoff_spin.setRange(0.1, 10.0)
         self.cutoff_spin.setSuffix(" mm")
@@ -161,7 +157,7 @@ class _ReadingPage(_Page):
         self._row(
             self.tr("Cut-&off of a radiolucent line"),
             self.cutoff_spin,
-            self.tr("Wider lines are pointed out in the form. Widths are kept in millimetres whatever is set here."),
+            self.tr("Lines wider than this are highlighted in the form."),
         )
 
     def _show(self) -> None:
@@ -172,7 +168,6 @@ class _ReadingPage(_Page):
             if not line.hasFocus():
                 line.setText(text)
         self._show_choice(self.mode_box, self._preferences.reading_mode)
-        self._show_choice(self.units_box, self._preferences.units)
         with QSignalBlocker(self.cutoff_spin):
             self.cutoff_spin.setValue(self._preferences.lucency_cutoff_mm)
 

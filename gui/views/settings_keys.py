@@ -87,7 +87,7 @@ class KeysPage(QWidget):
         layout.addWidget(self.tree, 1)
         layout.addLayout(row)
         layout.addLayout(trouble)
-        preferences.changed.connect(lambda name: self._show() if name == "shortcuts" else None)
+        preferences.changed.connect(self._on_preference)
         self._show()
         self.select(specs[0].id)
 
@@ -104,6 +104,10 @@ class KeysPage(QWidget):
     def _current(self) -> str:
         item = self.tree.currentItem()
         return str(item.data(0, Qt.ItemDataRole.UserRole)) if item is not None else ""
+
+    def _on_preference(self, name: str) -> None:
+        if name == "shortcuts":
+            self._show()
 
     def _show(self) -> None:
         for action_id, item in self._items.items():

@@ -122,7 +122,7 @@ class ReadingPanes(QWidget):
         self.main.set_overlay(overlay)
         controller.radiograph_changed.connect(self._show_radiograph)
         controller.hips_changed.connect(self._show_regions)
-        controller.hip_changed.connect(lambda _index: self._show_regions())
+        controller.hip_changed.connect(self._show_regions)
         controller.diagnosis_changed.connect(self._show_diagnosis)
         controller.mode_changed.connect(self._show_diagnosis)
         controller.answer_replaced.connect(self.refresh_headers)

@@ -22,13 +22,13 @@ from PySide6.QtWidgets import (
 )
 
 from gui import icons
+from gui.jobs import Job, guarded
 from gui.samples import Sample
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from gui.jobs import Job
 
 TILE_PX = 132
 
@@ -108,7 +108,7 @@ class WelcomeView(QScrollArea):
         for tile, sample in zip(self._tiles, self._samples, strict=True):
             job = request(sample.path)
             self._loading += 1
-            job.done.connect(lambda glance, tile=tile: _set_picture(tile, glance.thumbnail))
+            job.done.connect(guarded(tile, lambda glance, tile=tile: _set_picture(tile, glance.thumbnail)))
             job.ended.connect(self._on_thumbnail_ended)
 
     @property

@@ -48,7 +48,7 @@ class ActionStates(QObject):
         library.cases_changed.connect(self.refresh)
         controller.radiograph_changed.connect(self.refresh)
         controller.hips_changed.connect(self.refresh)
-        controller.hip_changed.connect(lambda _index: self.refresh())
+        controller.hip_changed.connect(self.refresh)
         controller.answer_replaced.connect(self.refresh)
         controller.form_state_changed.connect(self.refresh)
         controller.diagnosis_changed.connect(self.refresh)

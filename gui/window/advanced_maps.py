@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMenu, QWidget
 
 from gui.cases import DiagnosisState
-from gui.jobs import Job, Jobs
+from gui.jobs import Job, Jobs, guarded
 from gui.reading import ReadingController
 from gui.views.notice_bar import NoticeBar
 
@@ -47,9 +47,9 @@ class AdvancedMaps(QObject):
         if self._running is not None:
             self._running.cancel()
         job = self._running = self._jobs.advanced_map(radiograph, hip.region, method, prediction.way)
-        job.done.connect(lambda saliency: self._controller.show_other_map(hip, saliency))
+        job.done.connect(guarded(self, lambda saliency: self._controller.show_other_map(hip, saliency)))
         job.failed.connect(self._notice.show_problem)
-        job.ended.connect(lambda: self._on_ended(job))
+        job.ended.connect(guarded(self, lambda: self._on_ended(job)))
 
     def _on_ended(self, job: Job) -> None:
         if job is self._running:

@@ -44,7 +44,7 @@ class FormLink(QObject):
         controller.answer_replaced.connect(self._load)
         controller.radiograph_changed.connect(self._refresh)
         controller.hips_changed.connect(self._refresh)
-        controller.hip_changed.connect(lambda _index: self._refresh())
+        controller.hip_changed.connect(self._refresh)
         controller.form_state_changed.connect(self._refresh)
         controller.mode_changed.connect(self._refresh)
         controller.diagnosis_changed.connect(self._show_shares)

@@ -32,13 +32,13 @@ class StatusLine(QStatusBar):
         self.saved_label.setAccessibleName("State of the record")
         self._poll = QTimer(self, singleShot=True, interval=SAVED_POLL_MS)
         self._poll.timeout.connect(self.refresh_saved)
-        controller.pending_changed.connect(lambda _count: self.refresh_saved())
+        controller.pending_changed.connect(self.refresh_saved)
         controller.radiograph_changed.connect(self._show_hint)
         controller.radiograph_changed.connect(self._show_window)
-        panes.main.hint_changed.connect(lambda _text: self._show_hint())
+        panes.main.hint_changed.connect(self._show_hint)
         panes.cursor_moved.connect(self._show_cursor)
-        panes.window_changed.connect(lambda *_: self._show_window())
-        panes.zoom_changed.connect(lambda _zoom: self._show_window())
+        panes.window_changed.connect(self._show_window)
+        panes.zoom_changed.connect(self._show_window)
 
     def refresh_saved(self) -> None:
         """What the store has not returned yet, drafts included."""

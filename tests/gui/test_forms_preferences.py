@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QByteArray
 
-from gui.preferences import Device, Preferences, ThemeName, Units
+from gui.preferences import Device, Preferences, ThemeName
 from study.model import ReadingMode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,6 @@ def test_every_value_comes_back_with_its_type(qapp, tmp_path):
         "local_prevalence": 0.125,
         "reading_mode": ReadingMode.ANSWER_FIRST,
         "reader_name": "Dr Ünal; @ByteArray(x)",
-        "units": Units.PX,
         "lucency_cutoff_mm": 1.5,
         "overlay_opacity": 0.37,
         "overlay_contour": True,
