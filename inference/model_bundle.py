@@ -44,7 +44,16 @@ REFERENCE_OUTPUTS_FILE = "reference_outputs.json"
 TRAINING_HASHES_FILE = "training_hashes.txt"
 
 LUCENCY_NET = "lucency-net"
-PUBLISHED_ARCHITECTURES = ("vgg19", "resnet50", "inception_v3", "inception_resnet_v2", "legacy_xception", "densenet201")
+PUBLISHED_ARCHITECTURES = (
+    "vgg19",
+    "resnet50",
+    "inception_v3",
+    "inception_resnet_v2",
+    "legacy_xception",
+    "densenet201",
+    "squeezenet1_1",
+    "vgg16",
+)
 ARCHITECTURES = frozenset({LUCENCY_NET, *PUBLISHED_ARCHITECTURES})
 
 PICKLE_SUFFIXES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".bin", ".npy", ".npz"})

@@ -1,6 +1,6 @@
 """The networks by name. Needs torch: for training, the GPU engines, export and the advanced maps.
 
-The six published architectures are torchvision's and timm's own modules with a new last layer. Each is split where
+The published architectures are torchvision's and timm's own modules with a new last layer. Each is split where
 its class-activation maps are read: `forward_features` gives the activations, `forward_head` the logits. Both
 together are the plain forward pass, so a map costs no second one.
 
@@ -54,6 +54,11 @@ class Architecture:
     cam_layer: str  # as it is known in that library
     title: str
 
+    @property
+    def head_module(self) -> str:
+        """Name of the module that contains the last linear layer and whatever is between the maps and it."""
+        return self.head.partition(".")[0]
+
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     architecture.name: architecture
@@ -66,6 +71,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         Architecture(
             "densenet201", "torchvision", _IMAGENET, "classifier", "ReLU after features.norm5", "DenseNet-201"
         ),
+        Architecture("squeezenet1_1", "torchvision", _IMAGENET, "classifier.1", "features.12", "SqueezeNet 1.1"),
+        Architecture("vgg16", "torchvision", _IMAGENET, "classifier.6", "features.29", "VGG-16"),
     )
 }
 assert tuple(ARCHITECTURES) == PUBLISHED_ARCHITECTURES
@@ -76,9 +83,9 @@ class WeightsError(InferenceError):
 
 
 class PublishedNetwork(nn.Module):
-    """One of the six. `body` is the library's own module, whose state dict keeps the library's names.
+    """One of them. `body` is the library's own module, whose state dict keeps the library's names.
 
-    The activations pass through `cam`, an identity, on their way to the head: a hook there sees for all six what
+    The activations pass through `cam`, an identity, on their way to the head: a hook there sees for all of them what
     the maps are made of.
     """
 
@@ -95,7 +102,7 @@ class PublishedNetwork(nn.Module):
         """(N, 3, S, S) -> activations (N, C, h, w) of the CAM layer."""
         body: Any = self.body
         match self.architecture.name:
-            case "vgg19":
+            case "vgg16" | "vgg19":
                 features = body.features[:-1](x)
             case "resnet50":
                 x = body.maxpool(body.relu(body.bn1(body.conv1(x))))
@@ -108,6 +115,8 @@ class PublishedNetwork(nn.Module):
                     features = module(features)
             case "densenet201":
                 features = functional.relu(body.features(x))
+            case "squeezenet1_1":
+                features = body.features(x)
             case _:
                 features = body.forward_features(x)
         return cast(Tensor, self.cam(features))
@@ -116,7 +125,7 @@ class PublishedNetwork(nn.Module):
         """Activations (N, C, h, w) -> logits (N, num_classes)."""
         body: Any = self.body
         match self.architecture.name:
-            case "vgg19":
+            case "vgg16" | "vgg19":
                 logits = body.classifier(torch.flatten(body.avgpool(body.features[-1](features)), 1))
             case "resnet50":
                 logits = body.fc(torch.flatten(body.avgpool(features), 1))
@@ -124,6 +133,8 @@ class PublishedNetwork(nn.Module):
                 logits = body.fc(torch.flatten(body.dropout(body.avgpool(features)), 1))
             case "densenet201":
                 logits = body.classifier(torch.flatten(functional.adaptive_avg_pool2d(features, 1), 1))
+            case "squeezenet1_1":
+                logits = torch.flatten(body.classifier(features), 1)
             case _:
                 logits = body.forward_head(features)
         return cast(Tensor, logits)
@@ -140,8 +151,8 @@ class PublishedNetwork(nn.Module):
         so that its sum over the map is the same before and after pooling.
         """
         cells = features.shape[-2] * features.shape[-1]
-        if self.architecture.name != "vgg19":
-            row = cast(nn.Linear, self.body.get_submodule(self.architecture.head)).weight[index]
+        if self.architecture.name not in ("vgg16", "vgg19"):
+            row = cast(nn.Linear, self.body.get_submodule(self.architecture.head)).weight[index].flatten()
             return (row / cells).unsqueeze(0).expand(features.shape[0], -1)
         body: Any = self.body
         first, second, last = (cast(nn.Linear, body.classifier[position]) for position in (0, 3, 6))
@@ -216,7 +227,8 @@ def load_weights(network: PublishedNetwork, weights: str | Path) -> None:
     """`none`: as initialised. `imagenet`: by the library's own loader, online. Else a file in the library's layout.
 
     A file may be safetensors, or a .pth as the libraries publish them (read by torch's restricted unpickler, which
-    builds tensors and nothing else). Only the last layer may differ, in its number of classes: it then stays fresh.
+    builds tensors and nothing else). Only the head may differ: a last layer with another number of classes stays
+    fresh, and so does a head that the file lacks as a whole.
     """
     if str(weights) == "none":
         return
@@ -227,6 +239,8 @@ def load_weights(network: PublishedNetwork, weights: str | Path) -> None:
     for key in (f"{architecture.head}.weight", f"{architecture.head}.bias"):
         if key in state and state[key].shape != fresh[key].shape:
             state[key] = fresh[key]
+    if not any(key.partition(".")[0] == architecture.head_module for key in state):
+        state |= {key: value for key, value in fresh.items() if key.partition(".")[0] == architecture.head_module}
     state = {key: value for key, value in state.items() if not key.startswith("AuxLogits.")}
     try:
         network.body.load_state_dict(state, strict=True)
@@ -312,7 +326,11 @@ def _build(architecture: Architecture, num_classes: int) -> nn.Module:
     if architecture.name == "inception_v3":
         # Without the auxiliary classifier, which only training from scratch would use; inputs arrive normalised.
         options |= {"aux_logits": False, "transform_input": False, "init_weights": True}
-    return cast(nn.Module, torchvision.models.get_model(architecture.name, weights=None, **options))
+    body = cast(Any, torchvision.models.get_model(architecture.name, weights=None, **options))
+    if architecture.name == "squeezenet1_1":
+        # Published with a ReLU between the last convolution and the pooling: a single logit could not be negative.
+        body.classifier[2] = nn.Identity()
+    return cast(nn.Module, body)
 
 
 def _imagenet_state(architecture: Architecture) -> dict[str, Tensor]:

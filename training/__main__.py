@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "bundle": "training.bundle",
     "evaluate": "training.evaluate",
     "pretrain": "training.pretrain",
+    "weights": "training.weights",
     "example-study": "training.example_study",
     "cross-validate": "training.cross_validate",
     "benchmark": "training.benchmark",

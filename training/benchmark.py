@@ -1,4 +1,4 @@
-"""`python -m training benchmark`: the six published architectures on one simulated cohort of 40 patients, same folds.
+"""`python -m training benchmark`: the published architectures on one simulated cohort of 40 patients, same folds.
 
 17 loose, 23 well fixed, as in the study whose method this reproduces. Each architecture is cross-validated as in
 training/cross_validate.py, from scratch and, where weights are given, transferred. Finished folds are kept. The
@@ -253,7 +253,7 @@ def _curve(area: Mapping[str, Any]) -> str:
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     defaults = CrossValidationOptions()
-    parser = subparsers.add_parser("benchmark", help="the six published architectures on one simulated cohort")
+    parser = subparsers.add_parser("benchmark", help="the published architectures on one simulated cohort")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"))
     parser.add_argument(
         "--architectures",

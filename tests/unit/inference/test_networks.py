@@ -1,4 +1,4 @@
-"""The six published architectures: the split, the one-pass map, weights files, export."""
+"""The published architectures: the split, the one-pass map, weights files, export."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def positive(name: str, num_classes: int = 2) -> PublishedNetwork:
     with torch.no_grad():
         head = network.body.get_submodule(network.architecture.head)
         head.weight[-1].abs_()
-        if name == "vgg19":
+        if name in ("vgg16", "vgg19"):
             for position in (0, 3):
                 network.body.classifier[position].weight.abs_()
     return network.eval()
@@ -65,7 +65,7 @@ def test_one_pass_equals_forward_textbook_and_library(name: str) -> None:
     closed = saliency.saliency_maps(outputs)
     np.testing.assert_allclose(closed[0], textbook.numpy(), rtol=0, atol=1e-5 * scale)
 
-    # The library, unscaled, hooked where all six give what the head is given.
+    # The library, unscaled, hooked where all of them give what the head is given.
     library = library_map("GradCAM", LogitsOnly(network).eval(), network.cam, image, loose)
     np.testing.assert_allclose(library, textbook.numpy(), rtol=0, atol=1e-5 * scale)
 
