@@ -12,7 +12,7 @@ from gui import theme
 from gui.cases import CaseState, DiagnosisState
 from gui.program import Program
 from gui.views.diagnosis_panel import HIDDEN_TEXT, hip_name
-from gui.words import score_words
+from gui.words import TRAINED_ON, score_words
 
 SIZE = (1440, 900)
 POLL_MS = 50
@@ -104,9 +104,5 @@ class Screenshot(QObject):
             reason = f" ({prediction.reason})" if prediction.reason else ""
             lines.append(f"{where}: {word}{score}{reason}")
         if lines and self._program.card is not None:
-            lines.append("Research use only. " + _training_note(self._program.card.training_data))
+            lines.append("Research use only. " + TRAINED_ON[self._program.card.training_data])
         return lines
-
-
-def _training_note(training_data: str) -> str:
-    return "The CNN learnt from simulated radiographs." if training_data == "simulated" else ""

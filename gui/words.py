@@ -14,6 +14,14 @@ MODE_WORDS = {
 }
 
 
+# What a network was trained on, by its card's `training_data`; "" where that needs no warning.
+TRAINED_ON = {
+    "simulated": "The CNN was trained on simulated radiographs.",
+    "inserted": "The CNN was trained on lines inserted into real radiographs and on simulations.",
+    "clinical": "",
+}
+
+
 def score_words(score: float) -> str:
     """A score of 0-100 as whole points. What is rounded never claims the certainty of 0 or 100."""
     if 0 < score < 0.5:

@@ -95,6 +95,7 @@ class TrainingData(StrEnum):
     """What a bundle learnt from, as its card says."""
 
     SIMULATED = "simulated"
+    INSERTED = "inserted"  # lines inserted into real radiographs, and simulated ones
     CLINICAL = "clinical"  # a cohort of a hospital's patients
 
 

@@ -38,6 +38,7 @@ _WORDS: dict[object, str] = {
     Indeterminate.COUNT_AS_ERROR: "counts as an error",
     Indeterminate.LEAVE_OUT: "left out",
     TrainingData.SIMULATED: "simulated radiographs",
+    TrainingData.INSERTED: "lines inserted into real radiographs, and simulated radiographs",
     TrainingData.CLINICAL: "radiographs of a hospital's patients",
     Indeterminate.BY_SCORE: "the call is the side of 50 that the score lies on; an error without a score",
 }
@@ -107,7 +108,7 @@ def _sections(p: Protocol) -> list[tuple[str, list[tuple[str, str]]]]:
     aid = [
         ("CNN", p.bundle_id),
         ("SHA-256 of its bundle", p.bundle_sha256),
-        ("It learnt from", _WORDS.get(p.bundle_training, "not recorded")),
+        ("Trained on", _WORDS.get(p.bundle_training, "not recorded")),
         ("Attention map shown", _yes(p.overlay_allowed) if p.shows_cnn else "no: the CNN is not shown"),
         (
             "Sham outputs",

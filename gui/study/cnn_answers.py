@@ -18,6 +18,7 @@ from inference.prediction import InferenceError, Prediction
 from inference.worker import EngineDescription
 from study.aids import Aid, as_aid
 from study.cases import Candidate
+from study.protocol import TrainingData
 
 
 def find_network(folders: Sequence[Path], engine: EngineDescription) -> Network:
@@ -29,9 +30,15 @@ def find_network(folders: Sequence[Path], engine: EngineDescription) -> Network:
             continue
         if bundle.sha256 == engine.model_sha256:
             threshold = 100.0 * bundle.card.operating_point.threshold
-            simulated = engine.training_data == "simulated"
             title = f"{bundle.card.title}, version {bundle.card.version}"
-            return Network(bundle.card.id, bundle.sha256, title, threshold, simulated, bundle.training_hashes)
+            return Network(
+                bundle.card.id,
+                bundle.sha256,
+                title,
+                threshold,
+                TrainingData(engine.training_data),
+                bundle.training_hashes,
+            )
     raise InferenceError("The files of the CNN were changed while the program ran. Start the program again.")
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
+import msgspec
+
+from gui.words import TRAINED_ON
 from imaging.radiograph import Side
 from study.design import Plan, PlannedCase, Slot
 from study.protocol import Arm, Arms, Protocol, Scale, TrainingData
 from study.session import SlotState, Step
 
-SIMULATED = "The CNN learnt from simulated radiographs."
-CLINICAL = "The CNN learnt from radiographs of a hospital's patients."
+CLINICAL = "The CNN was trained on radiographs of a hospital's patients."
 FIVE_POINT_WORDS = ("Surely not loose", "Probably not loose", "Undecided", "Probably loose", "Surely loose")
 
 
@@ -48,8 +50,9 @@ def what_is_asked(protocol: Protocol, plan: Plan) -> list[Line]:
 
 
 def training_words(protocol: Protocol) -> str:
-    """What the CNN learnt from. Studies of before this was recorded could only be of the CNN of that time."""
-    return CLINICAL if protocol.bundle_training is TrainingData.CLINICAL else SIMULATED
+    """What the CNN was trained on. Studies from before this was recorded had a CNN trained on simulated radiographs."""
+    training = protocol.bundle_training
+    return TRAINED_ON[TrainingData.SIMULATED if training is msgspec.UNSET else training] or CLINICAL
 
 
 def sham_note(protocol: Protocol) -> str:

@@ -14,6 +14,7 @@ from gui.study.cnn_answers import CnnAnswers, find_network
 from gui.study.parts import Form, allow, button, card, label
 from gui.study.wizard_page import WizardPage
 from gui.study.wizard_state import WizardState
+from gui.words import TRAINED_ON
 from inference.worker import EngineDescription
 from study.protocol import Part
 
@@ -126,7 +127,7 @@ class CnnPage(WizardPage):
         state = self.state
         held = state.network
         self.network.setText(held.title if held else self._failure or "Starting the CNN …")
-        origin = "Learnt from simulated radiographs only. " if held and held.simulated else ""
+        origin = f"{TRAINED_ON[held.training]} ".lstrip() if held else ""
         self.facts.setText(
             f"{origin}Identity {held.sha256[:16]}…; loose from a score of {held.threshold:.0f}. The one that the settings "
             "name; another one makes another study."

@@ -34,7 +34,7 @@ class Network:
     sha256: str
     title: str
     threshold: float  # its operating point, 0-100
-    simulated: bool  # whether it learnt from simulated radiographs
+    training: TrainingData  # what it was trained on
     training_hashes: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -115,8 +115,7 @@ class WizardState(QObject):
         held = self.network
         named: dict[str, Any] = {"bundle_id": "", "bundle_sha256": "", "bundle_training": msgspec.UNSET}
         if held is not None:
-            training = TrainingData.SIMULATED if held.simulated else TrainingData.CLINICAL
-            named = {"bundle_id": held.id, "bundle_sha256": held.sha256, "bundle_training": training}
+            named = {"bundle_id": held.id, "bundle_sha256": held.sha256, "bundle_training": held.training}
         protocol = msgspec.structs.replace(self.protocol, **named, schema=PROTOCOL_VERSION)
         self.draft = msgspec.structs.replace(self.draft, protocol=protocol)
 

@@ -28,7 +28,7 @@ from gui import icons
 
 RESEARCH_USE = (
     "For research and teaching only. Lucency is no medical device: it must not be used to diagnose or to decide "
-    "on treatment. The bundled network has learnt from simulated radiographs."
+    "on treatment. The bundled network was trained on lines inserted into real radiographs and on simulations."
 )
 # What the program asks for by name (pyproject.toml, and its torch extra); the rest follows from these.
 ROOTS = (

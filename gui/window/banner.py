@@ -5,10 +5,11 @@ from __future__ import annotations
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
 from gui import icons, theme
+from gui.words import TRAINED_ON
 from inference.model_bundle import ModelCard
 
-RESEARCH = "For research use only, never for care."
-RESEARCH_SIMULATED = f"{RESEARCH} The CNN learnt from simulated radiographs."
+RESEARCH = "For research use only, not for clinical use."
+RESEARCH_SIMULATED = f"{RESEARCH} {TRAINED_ON['simulated']}"
 
 
 class ResearchBanner(QFrame):
@@ -28,9 +29,8 @@ class ResearchBanner(QFrame):
         self.restyle()
 
     def set_model(self, card: ModelCard | None) -> None:
-        """What the network in use learnt from; where there is none, no claim is taken back."""
-        clinical = card is not None and card.training_data != "simulated"
-        self._text.setText(RESEARCH if clinical else RESEARCH_SIMULATED)
+        """What the network in use was trained on; where there is none, no claim is taken back."""
+        self._text.setText(f"{RESEARCH} {TRAINED_ON[card.training_data if card else 'simulated']}".rstrip())
 
     def restyle(self) -> None:
         """In the colours and the font size of the theme."""

@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QApplication, QWidget
 from gui.study.coordinator_overview import StudyRequest
 from gui.study.wizard import StudyWizard
 from gui.study.wizard_state import Network
+from study.protocol import TrainingData
 from tests.unit.study.study_maker import CHEAP, PASSPHRASE, aid, image_file
 
-NETWORK = Network("lucency-1", "ab" * 32, "Lucency", 50.0, True)
+NETWORK = Network("lucency-1", "ab" * 32, "Lucency", 50.0, TrainingData.SIMULATED)
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_MS = 60_000
 

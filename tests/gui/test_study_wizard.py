@@ -261,13 +261,19 @@ def test_the_bundled_network_answers_a_case(qtbot, tmp_path):
     jobs.shutdown()
 
 
-@pytest.mark.parametrize("simulated", [True, False])
-def test_the_protocol_says_what_the_cnn_learnt_from(qapp, simulated):
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        (TrainingData.SIMULATED, "simulated radiographs"),
+        (TrainingData.INSERTED, "lines inserted into real radiographs"),
+        (TrainingData.CLINICAL, "radiographs of a hospital"),
+    ],
+)
+def test_the_protocol_says_what_the_cnn_was_trained_on(qapp, training, said):
     state = WizardState()
-    state.set_network(replace(NETWORK, simulated=simulated))
-    assert state.protocol.bundle_training is (TrainingData.SIMULATED if simulated else TrainingData.CLINICAL)
+    state.set_network(replace(NETWORK, training=training))
+    assert state.protocol.bundle_training is training
     assert state.protocol.schema == PROTOCOL_VERSION
-    said = "simulated radiographs" if simulated else "radiographs of a hospital"
     assert said in protocol_page(state.protocol)
     state.set_network(None)
     assert state.protocol.bundle_training is UNSET
