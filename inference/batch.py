@@ -49,6 +49,16 @@ EXIT_ALL_READ, EXIT_SOME_FAILED, EXIT_UNUSABLE, EXIT_INTERRUPTED = 0, 1, 2, 130
 ASSESSED, NOT_ASSESSABLE, ERROR = "assessed", "not_assessable", "error"
 
 
+class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Stem or cup of one hip; `missing_zones` are off the film."""
+
+    decision: str
+    reason: str
+    probability: float | None
+    complete: float
+    missing_zones: tuple[str, ...]
+
+
 class RegionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One hip. `box` is x, y, width, height in image pixels; `zones` the share of the map in each zone."""
 
@@ -63,6 +73,8 @@ class RegionRecord(msgspec.Struct, frozen=True, kw_only=True):
     saliency: str | None  # file of the raw map, where maps were asked for and there is one
     overlay: str | None  # picture of the same
     suitability: dict[str, float]
+    parts: dict[str, PartRecord] = {}  # "stem" and "cup", from bundles that judge them one by one
+    fixation: str = ""  # of the stem: "cemented", "cementless" or ""
 
 
 class FileRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -311,6 +323,17 @@ class _Batch:
             saliency=str(written[0]) if written else None,
             overlay=str(written[1]) if written else None,
             suitability={name: round(score, 4) for name, score in prediction.suitability.scores.items()},
+            parts={
+                part.name: PartRecord(
+                    decision=part.decision.value,
+                    reason=part.reason,
+                    probability=_rounded(part.probability),
+                    complete=round(part.complete, 4),
+                    missing_zones=part.missing_zones,
+                )
+                for part in prediction.parts.values()
+            },
+            fixation=prediction.fixation,
         )
 
     def _failed(self, path: str, member: str, reason: str) -> FileRecord:

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph
 from imaging.zones import zone_polygons
-from inference import regions, replay, saliency, suitability, upright
+from inference import parts, regions, replay, saliency, suitability, upright
 from inference.engine import InferenceEngine, open_engine
 from inference.model_bundle import ModelBundle, ModelCard
 from inference.prediction import Decision, Engine, Prediction, SaliencyMap, Suitability
@@ -22,7 +22,6 @@ from inference.preprocess import network_input, to_image
 from inference.stem_axis import refined
 
 FloatArray = npt.NDArray[np.float32]
-LANDMARK_CONFIDENCE = 0.3  # below it a landmark fits no zone
 _ZONE_GRID = 112  # zones are laid over the map on a grid of about so many cells a side
 
 
@@ -139,25 +138,39 @@ class Classifier:
         verdict = suitability.judge_outputs(card, {name: probabilities[name] for name in card.suitability})
         if not verdict.assessable:
             return self._refused(radiograph, region, verdict)
-        decision, reason = decide(card, probabilities["loose"])
         placed = {}
         if "landmarks" in outputs:
             points = refined(outputs["landmarks"], card.landmarks, card.stem_axis).tolist()
             placed = {name: (x, y, sure) for name, (x, y, sure) in zip(card.landmarks, points, strict=True)}
+        landmarks = {
+            name: (*to_image(x, y, region, card.input.size), confidence) for name, (x, y, confidence) in placed.items()
+        }
+        found = parts.judge_parts(card, probabilities, landmarks, radiograph.shape)
+        fixation, fixation_probability = parts.fixation_of(card, probabilities)
+        probability: float | None
+        if found:
+            decision, reason, probability = parts.hip_decision(found)
+            stem, cup = (found[name].probability if name in found else None for name in ("stem", "cup"))
+        else:
+            decision, reason = decide(card, probabilities["loose"])
+            probability, stem, cup = probabilities["loose"], probabilities.get("stem"), probabilities.get("cup")
+        if probability is None:
+            refused = self._refused(radiograph, region, Suitability(False, reason, verdict.scores))
+            return replace(refused, parts=found, fixation=fixation, fixation_probability=fixation_probability)
         return replace(
             self._refused(radiograph, region, verdict),
             decision=decision,
             reason=reason,
-            probability=probabilities["loose"],
-            stem_probability=probabilities.get("stem"),
-            cup_probability=probabilities.get("cup"),
+            probability=probability,
+            stem_probability=stem,
+            cup_probability=cup,
+            parts=found,
+            fixation=fixation,
+            fixation_probability=fixation_probability,
             saliency=SaliencyMap(values, region.squared(), card.saliency.levels, card.saliency.method),
             zone_shares=zone_shares(values, placed, card.input.size),
             notice=suitability.UNLIKE if suitability.unlike_training(card, _pooled(outputs)) else "",
-            landmarks={
-                name: (*to_image(x, y, region, card.input.size), confidence)
-                for name, (x, y, confidence) in placed.items()
-            },
+            landmarks=landmarks,
         )
 
 
@@ -210,7 +223,7 @@ def zone_shares(values: FloatArray, landmarks: Mapping[str, tuple[float, float, 
     one component, but the cup's may touch Gruen 1 and 7: a cell counts once, for the cup.
     """
     total = float(values.sum(dtype=np.float64))
-    sure = {name: (x, y) for name, (x, y, confidence) in landmarks.items() if confidence >= LANDMARK_CONFIDENCE}
+    sure = {name: (x, y) for name, (x, y, confidence) in landmarks.items() if confidence >= parts.LANDMARK_CONFIDENCE}
     polygons = zone_polygons(sure)
     if not polygons or not total > 0 or not np.isfinite(total):
         return {}

@@ -7,6 +7,7 @@ is therefore what the score was made of.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -16,7 +17,12 @@ from torch.nn import functional
 INPUT_SIZE = 448
 EVIDENCE_STRIDE = 8
 COMPONENTS = ("stem", "cup")
-SUITABILITY = ("implant", "ap_view", "complete", "covered_design")
+# What is seen of the film. The first four say what kind of image it is; the next two which parts of the implant it shows
+# well enough to be assessed; the last one how the stem is fixed.
+SUITABILITY = ("implant", "ap_view", "has_stem", "has_cup", "stem_complete", "cup_complete", "cemented")
+GATE = SUITABILITY[:4]  # an image that misses one of these is refused as a whole
+COMPLETE = {"stem": "stem_complete", "cup": "cup_complete"}  # a part that misses its own is not assessed
+FIXATION = "cemented"
 OUTPUTS = ("loose", *COMPONENTS, *SUITABILITY)
 LANDMARKS = (
     "head_center",
@@ -145,8 +151,16 @@ class LucencyNet(nn.Module):
     """Residual encoder to stride 32, decoder back to stride 8; 4.3 M parameters. The gate has a last stage of its own, so
     that it can learn what to refuse without the diagnosis changing."""
 
-    def __init__(self, channels: tuple[int, int, int, int, int] = (16, 32, 64, 128, 192), decoder: int = 96) -> None:
+    def __init__(
+        self,
+        suitability: Sequence[str] = SUITABILITY,
+        channels: tuple[int, int, int, int, int] = (16, 32, 64, 128, 192),
+        decoder: int = 96,
+    ) -> None:
+        """`suitability` names the outputs of the gate: those of the bundle's card, for older bundles have others."""
         super().__init__()
+        self.outputs = ("loose", *COMPONENTS, *suitability)
+        self._implant = tuple(suitability).index("implant")
         c1, c2, c3, c4, c5 = channels
         self.stem = _conv(2, c1, 5, 2)
         self.stage2 = nn.Sequential(_conv(c1, c2, 3, 2), _Block(c2))
@@ -163,7 +177,7 @@ class LucencyNet(nn.Module):
         self.landmark_head = nn.Sequential(_conv(decoder, 64), nn.Conv2d(64, len(LANDMARKS), 1))
         self.gate_stage = nn.Sequential(_conv(c4, c5, 3, 2), _Block(c5), _Block(c5))
         self.suitability_head = nn.Sequential(
-            nn.Linear(2 * c5, 96), nn.ReLU(inplace=True), nn.Linear(96, len(SUITABILITY))
+            nn.Linear(2 * c5, 96), nn.ReLU(inplace=True), nn.Linear(96, len(suitability))
         )
         self.register_load_state_dict_pre_hook(_give_gate_its_stage)  # type: ignore[no-untyped-call]
         self.pooling = EvidencePooling()
@@ -185,7 +199,7 @@ class LucencyNet(nn.Module):
         return self.merge3(p3), f5
 
     def training_outputs(self, x: Tensor) -> dict[str, Tensor]:
-        """Raw outputs for the losses: `evidence`, `auxiliary` and `heatmaps` logits at stride 8, `suitability` (N, 4),
+        """Raw outputs for the losses: `evidence`, `auxiliary` and `heatmaps` logits at stride 8, `suitability` (N, outputs of the gate),
         `components` (N, 2), `loose` (N,); `features` (N, 2 c5), the deepest activations pooled by mean and maximum."""
         f3, f4 = self.shared(x)
         p3, f5 = self.dense(f3, f4)
@@ -209,14 +223,14 @@ class LucencyNet(nn.Module):
         return torch.topk(metal, max(1, round(IMPLANT_SHARE * metal.shape[1])), dim=1).values.mean(dim=1)
 
     def suitability(self, f4: Tensor, metal: Tensor) -> Tensor:
-        """Features at stride 16 and `metal_seen` -> logits (N, 4) in the order of SUITABILITY."""
+        """Features at stride 16 and `metal_seen` -> logits (N, outputs of the gate)."""
         logits = self.suitability_head(_pooled(self.gate_stage(f4))).float()
-        # Is there an implant? Half of the answer is the picture as a whole, half the cells where metal is seen.
-        whole = logits[:, SUITABILITY.index("implant")]
-        return torch.cat([(0.5 * (whole + metal)).unsqueeze(1), logits[:, 1:]], dim=1)
+        # Is there an implant? Half of the answer is the image as a whole, half the cells where metal is seen.
+        seen = 0.5 * (logits[:, self._implant] + metal)
+        return torch.cat([logits[:, : self._implant], seen.unsqueeze(1), logits[:, self._implant + 1 :]], dim=1)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, 1, S, S) -> `logits` (N, 7) in the order of OUTPUTS, `evidence` (N, 2, S/8, S/8) as 0-1, `landmarks`
+        """(N, 1, S, S) -> `logits` (N, n) in the order of `outputs`, `evidence` (N, 2, S/8, S/8) as 0-1, `landmarks`
         (N, K, 3): x, y in input pixels and confidence, in the order of LANDMARKS."""
         logits, evidence, landmarks, _ = self.with_features(image)
         return logits, evidence, landmarks

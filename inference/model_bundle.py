@@ -32,7 +32,8 @@ from inference.prediction import InferenceError
 if TYPE_CHECKING:
     from inference.preprocess import InputSpec
 
-SCHEMA = 1
+SCHEMA = 2  # 2: parts and fixation; bundles of schema 1 still load
+OLDEST_SCHEMA = 1
 MANIFEST = "model.json"
 ONNX_FILE = "model.onnx"
 WEIGHTS_FILE = "model.safetensors"
@@ -121,6 +122,21 @@ class SuitabilityRule(_Card, frozen=True, kw_only=True):
     sentence: str
 
 
+class PartRule(_Card, frozen=True, kw_only=True):
+    """Stem or cup: assessed where the output `complete` reaches `threshold` (0-1, after the sigmoid)."""
+
+    complete: str
+    threshold: Fraction
+
+
+class FixationRule(_Card, frozen=True, kw_only=True):
+    """The stem is called cemented from `cemented_from` of this output, cementless up to `cementless_to`."""
+
+    output: str
+    cemented_from: Fraction
+    cementless_to: Fraction
+
+
 class FeatureStatistics(_Card, frozen=True, kw_only=True):
     """How far pooled features lie from those of the suitable calibration hips: (features - mean) on whitened axes.
 
@@ -192,13 +208,15 @@ class ModelCard(_Card, frozen=True, kw_only=True):
     outputs: tuple[str, ...]
     operating_point: OperatingPoint
     saliency: SaliencyCard
-    training_data: Literal["simulated", "clinical"]
+    training_data: Literal["simulated", "inserted", "clinical"]
     intended_use: str
     landmarks: tuple[str, ...] = ()
     temperature: dict[str, Positive] = {}
     bias: dict[str, float] = {}
     indeterminate: IndeterminateBand | None = None
     suitability: dict[str, SuitabilityRule] = {}
+    parts: dict[str, PartRule] = {}  # "stem", "cup"
+    fixation: FixationRule | None = None
     feature_statistics: FeatureStatistics | None = None
     stem_axis: StemAxisFit | None = None
     locator: LocatorCard | None = None
@@ -264,12 +282,12 @@ def find_bundles(models_folder: Path) -> list[Path]:
 
 
 def choose_bundle(models_folder: Path, model_id: str = "") -> Path:
-    """The folder of the bundle called `model_id`, or of the first by name. BundleError when there is none."""
+    """The folder of the bundle called `model_id`, or of the last by name. BundleError when there is none."""
     folders = find_bundles(models_folder)
     if not model_id:
         if not folders:
             raise BundleError("No model is installed.")
-        return folders[0]
+        return folders[-1]
     for folder in folders:
         if folder.name == model_id:
             return folder
@@ -386,7 +404,7 @@ def _decode(raw: bytes, folder: Path) -> ModelCard:
         schema = msgspec.json.decode(raw, type=_SchemaOnly).schema
         if schema > SCHEMA:
             raise BundleError(f"The model “{folder.name}” was made for a newer version of this program.")
-        if schema < SCHEMA:
+        if schema < OLDEST_SCHEMA:
             raise BundleError(f"The model “{folder.name}” has an unknown schema ({schema}).")
         return msgspec.json.decode(raw, type=ModelCard)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -398,6 +416,12 @@ def _contradictions(card: ModelCard) -> Iterator[str]:
         yield "its outputs must have different names, one of them “loose”"
     if not set(card.suitability) <= set(card.outputs):
         yield "it judges suitability by an output that it does not have"
+    if not card.parts.keys() <= {"stem", "cup"}:
+        yield "it judges a part that is neither stem nor cup"
+    if not {name for part, rule in card.parts.items() for name in (part, rule.complete)} <= set(card.outputs):
+        yield "it judges a part by an output that it does not have"
+    if card.fixation and card.fixation.output not in card.outputs:
+        yield "it judges the fixation by an output that it does not have"
     if not (set(card.temperature) | set(card.bias)) <= set(card.outputs):
         yield "it calibrates an output that it does not have"
     for values in (card.input.mean, card.input.std):

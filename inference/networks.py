@@ -250,7 +250,7 @@ def load_weights(network: PublishedNetwork, weights: str | Path) -> None:
 
 def load_network(bundle: ModelBundle, part: Literal["model", "locator"] = "model") -> NamedOutputs:
     """The network of a bundle with its weights, strictly: every tensor is there, and no other."""
-    from inference.lucency_net import HipLocator, LucencyNet
+    from inference.lucency_net import COMPONENTS, HipLocator, LucencyNet
 
     card = bundle.card
     target: nn.Module
@@ -258,7 +258,7 @@ def load_network(bundle: ModelBundle, part: Literal["model", "locator"] = "model
         target = HipLocator()
         wrapped = locator_outputs(target)
     elif card.architecture == LUCENCY_NET:
-        target = LucencyNet()
+        target = LucencyNet([name for name in card.outputs if name not in ("loose", *COMPONENTS)])
         wrapped = lucency_outputs(target, features=card.feature_statistics is not None)
     else:
         published = PublishedNetwork(card.architecture, class_count(card))

@@ -76,11 +76,24 @@ class Way:
     notice: str  # a sentence that says so
 
 
+@dataclass(frozen=True)
+class PartFinding:
+    """Stem or cup: what the CNN says of it, or why the film does not let it be assessed."""
+
+    name: str  # "stem" or "cup"
+    decision: Decision
+    reason: str  # a sentence when not assessable, else ""
+    probability: float | None  # None when not assessable
+    missing_zones: tuple[str, ...] = ()  # zones that are off the film, as far as the landmarks tell
+    complete: float = 1.0  # 0-1: how sure the network is that the film shows enough of this part
+
+
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """One forward pass over one hip region.
 
-    `probability` (0-1) is calibrated for loosening of the hip (stem or cup); `score` is the same on 0-100.
+    `probability` (0-1) is calibrated for loosening of the hip (stem or cup); `score` is the same on 0-100. Where the
+    bundle knows parts, the hip's probability and decision are those of its more suspicious assessable part.
     """
 
     region: HipRegion
@@ -102,6 +115,9 @@ class Prediction:
     landmarks: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
     # sentences: the network was given the picture in another way than it came; it knows nothing like it
     notice: str = ""
+    parts: Mapping[str, PartFinding] = field(default_factory=dict)  # "stem", "cup"; empty for bundles before 2.0
+    fixation: str = ""  # of the stem: "cemented", "cementless", or "" where the network does not say
+    fixation_probability: float | None = None  # of cement
     way: Way | None = None  # that other way; region, map and landmarks are those of the picture as it came
 
     @property

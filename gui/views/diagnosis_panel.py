@@ -27,10 +27,10 @@ from gui.preferences import Preferences
 from gui.reading import ReadingController
 from gui.views.elided_label import ElidedLabel
 from gui.views.score_bar import Scale, ScoreBar
-from gui.words import score_words
+from gui.words import TRAINED_ON, score_words
 from imaging.radiograph import Side
 from inference.model_bundle import ModelCard
-from inference.prediction import Decision, Engine, Prediction
+from inference.prediction import Decision, Engine, PartFinding, Prediction
 from study.model import ReadingMode
 
 SIDE_NAMES = {Side.RIGHT: "Right hip", Side.LEFT: "Left hip"}
@@ -97,7 +97,7 @@ class DiagnosisPanel(QWidget):
         self._hip_buttons.idClicked.connect(self._controller.select_hip)
         self._card_button = QToolButton()
         self._card_button.setProperty("role", "quiet")
-        self._card_button.setToolTip("Model card: what it learnt from, and how it was tested")
+        self._card_button.setToolTip("Model card: what it was trained on, and how it was tested")
         self._card_button.setAccessibleName("Model card")
         icons.attach(self._card_button, "info")
         self._card_button.clicked.connect(self.card_asked)
@@ -159,7 +159,7 @@ class DiagnosisPanel(QWidget):
         column.addWidget(self._reason)
         self._bar = ScoreBar()
         column.addWidget(self._bar)
-        self._components = QLabel()
+        self._components = _wrapped()
         self._components.setTextFormat(Qt.TextFormat.RichText)
         column.addWidget(self._components)
         self._tested = _wrapped("small")
@@ -261,7 +261,7 @@ class DiagnosisPanel(QWidget):
         )
         notes = [note for note in (prediction.reason, prediction.notice) if note]
         if prediction.seen_in_training:
-            notes.append("The CNN learnt from this very radiograph: its answer here proves nothing.")
+            notes.append("The CNN was trained on this radiograph, so its answer is not evidence.")
         self._reason.setText(" ".join(notes))
         self._reason.setVisible(bool(notes))
         hip = self._controller.hip
@@ -284,8 +284,13 @@ class DiagnosisPanel(QWidget):
         )
 
     def _refresh_components(self, prediction: Prediction) -> None:
+        if prediction.parts:
+            lines = [_part_words(part, prediction.fixation) for part in prediction.parts.values()]
+            self._components.setText("<br>".join(lines))
+            self._components.setVisible(True)
+            return
         parts = [
-            f"<span style='color:{theme.colors().muted}'>{name}</span>&nbsp;<b>{escape(score_words(100 * probability))}</b>"
+            f"{_muted(name)}&nbsp;<b>{escape(score_words(100 * probability))}</b>"
             for name, probability in (("Stem", prediction.stem_probability), ("Cup", prediction.cup_probability))
             if probability is not None
         ]
@@ -338,8 +343,9 @@ class DiagnosisPanel(QWidget):
     def _refresh_provenance(self) -> None:
         prediction, card = self._controller.prediction, self._card
         self._card_button.setVisible(card is not None)
-        self._training.setVisible(card is not None and card.training_data == "simulated")
-        self._training.setText("Learnt from simulated radiographs only.")
+        trained_on = TRAINED_ON[card.training_data] if card is not None else ""
+        self._training.setVisible(bool(trained_on))
+        self._training.setText(trained_on)
         if card is None:
             self._model_line.clear()
             return
@@ -350,7 +356,7 @@ class DiagnosisPanel(QWidget):
         # The buttons of two hips need the room; the tip says the same.
         self._model_line.setText("" if len(self._controller.hips) > 1 else " · ".join(filter(None, parts)))
         self._model_line.setToolTip(f"{card.title} {card.version}\n{self._engine_label}".strip())
-        self._card_button.setToolTip(f"{card.title} {card.version}: what it learnt from, and how it was tested")
+        self._card_button.setToolTip(f"{card.title} {card.version}: what it was trained on, and how it was tested")
 
     def _refresh_hips(self) -> None:
         hips = self._controller.hips
@@ -406,6 +412,20 @@ def agreement_lines(agreement: Agreement) -> list[str]:
 
 def hip_name(side: Side, index: int) -> str:
     return SIDE_NAMES.get(side, f"Hip {index + 1}")
+
+
+def _muted(text: str) -> str:
+    return f"<span style='color:{theme.colors().muted}'>{escape(text)}</span>"
+
+
+def _part_words(part: PartFinding, fixation: str) -> str:
+    """One line of rich text: the part, what the CNN says of it, or why the film does not let it be assessed."""
+    name = part.name.capitalize() + (f" ({fixation})" if part.name == "stem" and fixation else "")
+    look = theme.outcome(part.decision)
+    if part.probability is None:
+        return f"{_muted(name)}&nbsp; {escape(look.word)}. {escape(part.reason)}"
+    score = escape(score_words(100 * part.probability))
+    return f"{_muted(name)}&nbsp; <b style='color:{look.color}'>{escape(look.word)}</b>, <b>{score}</b>"
 
 
 def _score_text(score: float | None) -> str:

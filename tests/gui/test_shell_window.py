@@ -26,7 +26,7 @@ from gui.views.diagnosis_panel import HIDDEN_TEXT
 from gui.views.reading_form import FormState
 from imaging.radiograph import Side
 from inference.model_bundle import IndeterminateBand, OperatingPoint
-from inference.prediction import Decision
+from inference.prediction import Decision, PartFinding
 from inference.worker import Engine, EngineDescription
 from study.model import AnnotationKind, Call, Reader, ReadingMode
 from tests.gui.shell_fakes import FakeJobs, FakeStore, prediction, radiograph, source
@@ -104,8 +104,24 @@ def test_the_four_outcomes(desk, decision, probability, reason, word):
     assert reason in text
     assert (f"{100 * (probability or 0):.0f}" in text.split("\n")) is (probability is not None)
     assert ("Tested on 110 simulated hips" in text) is (probability is not None)
-    assert "Learnt from simulated radiographs" in text
+    assert "trained on simulated radiographs" in text
     assert ("Loose among your patients" in text) is (decision in (Decision.LOOSE, Decision.NOT_LOOSE))
+
+
+def test_a_part_that_the_film_does_not_show_says_so(desk):
+    """Stem and cup one by one; the hip says by which it was judged."""
+    parts = {
+        "stem": PartFinding("stem", Decision.NOT_ASSESSABLE, "The film ends above the tip of the stem.", None),
+        "cup": PartFinding("cup", Decision.LOOSE, "", 0.87),
+    }
+    reason = "Judged by the cup alone. The film ends above the tip of the stem."
+    show(desk, prediction(reason=reason, parts=parts, fixation="cemented", stem_probability=None))
+    document = QTextDocument()
+    document.setHtml(desk.window.diagnosis._components.text())
+    stem, cup = document.toPlainText().replace("\xa0", " ").splitlines()
+    assert stem == "Stem (cemented)  Not assessable. The film ends above the tip of the stem."
+    assert cup == "Cup  Loose, 87"
+    assert "Judged by the cup alone." in seen(desk.window.diagnosis)
 
 
 def test_local_prevalence_becomes_a_predictive_value(desk):

@@ -163,7 +163,7 @@ def test_unknown_architecture_is_refused(folder: Path) -> None:
 
 
 def test_newer_schema_says_so(folder: Path) -> None:
-    edit_manifest(folder, schema=2, brand_new_field=1)
+    edit_manifest(folder, schema=3, brand_new_field=1)
     with pytest.raises(BundleError, match="newer version of this program"):
         load_bundle(folder)
 
