@@ -20,7 +20,16 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from inference.lucency_net import INPUT_SIZE, LANDMARKS, LOCATOR_SIZE, OUTPUTS, HipLocator, LucencyNet
+from inference.lucency_net import (
+    COMPLETE,
+    FIXATION,
+    INPUT_SIZE,
+    LANDMARKS,
+    LOCATOR_SIZE,
+    OUTPUTS,
+    HipLocator,
+    LucencyNet,
+)
 from inference.model_bundle import (
     CARD_FILE,
     LOCATOR_ONNX_FILE,
@@ -30,6 +39,7 @@ from inference.model_bundle import (
     SCHEMA,
     WEIGHTS_FILE,
     CohortCard,
+    FixationRule,
     IndeterminateBand,
     InputCard,
     LocatorCard,
@@ -37,6 +47,7 @@ from inference.model_bundle import (
     ModelBundle,
     ModelCard,
     OperatingPoint,
+    PartRule,
     SaliencyCard,
     SuitabilityRule,
     load_bundle,
@@ -58,11 +69,16 @@ INTENDED_USE = (
     "Research only. Marks where a simulated-radiograph-trained network sees radiolucency around a total hip "
     "replacement on one AP radiograph. Not validated on patients; not for diagnosis or treatment decisions."
 )
+INTENDED_USE_INSERTED = (
+    "Research only. Marks where a network, trained on lines inserted into real radiographs and on simulations, sees "
+    "radiolucency around a total hip replacement on one AP radiograph. Not validated on patients; not for diagnosis or "
+    "treatment decisions."
+)
 SENTENCES = {
     "implant": "No hip replacement is seen in this region.",
     "ap_view": "This does not look like an AP view of a hip.",
-    "complete": "Too much of the implant lies outside this region.",
-    "covered_design": "No implant of a kind that the network was made for is seen in this region.",
+    "has_stem": "This looks like a resurfacing: there is no stem, and this CNN was not made for it.",
+    "has_cup": "This looks like a hemiarthroplasty: there is no cup, and this CNN was not made for it.",
 }
 
 
@@ -108,6 +124,7 @@ def build_card(
     calibration: Calibration,
     cohort: CohortCard,
     metrics: tuple[Metric, ...] = (),
+    inserted: bool = False,
 ) -> ModelCard:
     """model.json of the bundled architecture."""
     point = calibration.operating_point
@@ -137,14 +154,21 @@ def build_card(
             name: SuitabilityRule(threshold=threshold, sentence=SENTENCES[name])
             for name, threshold in calibration.suitability.items()
         },
+        parts={
+            name: PartRule(complete=COMPLETE[name], threshold=round(limit, 4))
+            for name, limit in calibration.parts.items()
+        },
+        fixation=FixationRule(
+            output=FIXATION, cemented_from=calibration.fixation[0], cementless_to=calibration.fixation[1]
+        ),
         feature_statistics=calibration.feature_statistics,
         stem_axis=calibration.stem_axis,
         locator=LocatorCard(size=LOCATOR_SIZE, threshold=calibration.locator_threshold),
-        training_data="simulated",
+        training_data="inserted" if inserted else "simulated",
         cohort=cohort,
         commit=current_commit(),
         metrics=metrics,
-        intended_use=INTENDED_USE,
+        intended_use=INTENDED_USE_INSERTED if inserted else INTENDED_USE,
     )
 
 
@@ -158,12 +182,13 @@ def seal(folder: Path, card: ModelCard, reference: np.ndarray | None, card_text:
 
 def cohort_of(records: list[dict[str, Any]]) -> CohortCard:
     """Counts and a hash over what was simulated: seed and index of every radiograph, and the labels."""
-    seeds = sorted({int(record["seed"]) for record in records})
+    seeds = sorted({int(record["seed"]) for record in records if "seed" in record})
     labelled = [record for record in records if record.get("label") in ("loose", "fixed")]
     loose = sum(record["label"] == "loose" for record in labelled)
     digest = hashlib.sha256()
     for record in records:
-        digest.update(json.dumps([record["seed"], record["index"], record.get("side"), record.get("label")]).encode())
+        named = [record.get(key) for key in ("seed", "index", "side", "label", "variant", "components")]
+        digest.update(json.dumps(named).encode())
     return CohortCard(
         manifest_sha256=digest.hexdigest(),
         n=len(records),
@@ -226,6 +251,30 @@ DESCRIPTION = (
 )
 
 
+DESCRIPTION_INSERTED = (
+    (
+        "The network of lucency-1: residual, with a small decoder (4.3 M parameters), on a 448 x 448 crop of one hip; its "
+        "second input channel is a fixed local-contrast normalisation. Two evidence channels (stem, cup) are supervised "
+        "cell by cell with the masks of the inserted or simulated lines; the score of a part is an affine function of the "
+        "means of its strongest cells. Seven more outputs say what is seen of the film: an implant, an AP view, a stem, a "
+        "cup, a complete stem, a complete cup, a cemented stem."
+    ),
+    (
+        "Fine-tuned from lucency-1 1.3.0 on real films with inserted lines beside their originals, and on simulated hips "
+        "(docs/insertion.md). Three networks were trained, each without the films of a third of the patients; the figures "
+        "on real films, the calibration and the operating point are theirs, each on the patients that it never saw. This "
+        "network is the mean of their weights, with a gate trained on all films."
+    ),
+    "A separate locator (0.6 M parameters, 256 px), that of lucency-1, proposes the hip regions.",
+)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """What `evaluate-films --rows` wrote."""
+    with path.open(encoding="utf-8") as stream:
+        return [row for row in map(json.loads, stream) if row["record"].get("implant")]
+
+
 def make_bundle(arguments: argparse.Namespace) -> ModelBundle:
     """Export, calibrate, measure, seal. The finished folder replaces `arguments.out` only when it loads."""
     staging = arguments.out.with_name(f".{arguments.out.name}.partial")
@@ -237,17 +286,20 @@ def make_bundle(arguments: argparse.Namespace) -> ModelBundle:
     paths = staging / ONNX_FILE, staging / LOCATOR_ONNX_FILE
     spec = cohort(CALIBRATION, limits(arguments.limit))
     rows = scored(spec, arguments.work, *paths, arguments.workers)
-    calibration = calibrate(rows, f"{CALIBRATION} cohort, seed {spec.seed}")
+    films = read_rows(arguments.films) if arguments.films else None
+    chosen_on = "real films with inserted lines, out of fold" if films else f"{CALIBRATION} cohort, seed {spec.seed}"
+    calibration = calibrate(rows, chosen_on, films)
     card = build_card(
         identifier=arguments.out.name,
         version=arguments.version,
         title=arguments.title,
         calibration=calibration,
         cohort=cohort_of([record for folder in arguments.data for record in read_records(folder)]),
+        inserted=films is not None,
     )
     reference = simulate(spec.seed, 0, spec.options).pixels
     commands = command_lines(arguments)
-    description = [*DESCRIPTION, *([arguments.note] if arguments.note else [])]
+    description = [*(DESCRIPTION_INSERTED if films else DESCRIPTION), *([arguments.note] if arguments.note else [])]
     bundle = seal(staging, card, reference, render(card, {}, description, commands))
     metrics, extra = evaluate(
         bundle,
@@ -259,6 +311,8 @@ def make_bundle(arguments: argparse.Namespace) -> ModelBundle:
     )
     calibration_cases = case_folder(spec, arguments.work, paths[1])
     metrics += randomisation(arguments.network, calibration_cases)
+    measured_before = [msgspec.json.decode(path.read_bytes(), type=list[Metric]) for path in arguments.figures]
+    metrics = [*(metric for figures in measured_before for metric in figures), *metrics]
     card = replace_metrics(card, tuple(metrics))
     bundle = seal(staging, card, None, render(card, extra, description, commands))
     shutil.rmtree(arguments.out, ignore_errors=True)
@@ -309,6 +363,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--earlier", type=Path, nargs="*", default=[], help="checkpoints of the runs before, for the card"
     )
+    parser.add_argument("--films", type=Path, help="rows of `evaluate-films`, out of fold: calibrate on real films")
+    parser.add_argument("--figures", type=Path, nargs="*", default=[], help="figures of `evaluate-films`, for the card")
     parser.add_argument("--note", default="", help="a sentence for the card on how this network came to be")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="the prepared hips that it learnt from")
     parser.add_argument("--out", type=Path, default=Path("resources/models/lucency-1"))

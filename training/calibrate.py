@@ -5,7 +5,7 @@ All of it is set once, on that cohort, and carried unchanged to every other set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from inference.lucency_net import LANDMARKS, OUTPUTS, SUITABILITY
+from inference.lucency_net import COMPLETE, FIXATION, GATE, LANDMARKS, OUTPUTS
 from inference.model_bundle import Coefficients, FeatureStatistics, StemAxisFit
 from inference.stem_axis import ANCHORS, AXIS_TOP, HEAD, TIP, StemFrame, usable
 
@@ -22,6 +22,8 @@ F64 = npt.NDArray[np.float64]
 TARGET_SPECIFICITY = (
     0.96  # room above the 0.95 that is asked of new hips; refused hips count as errors, as they do there
 )
+COMPLETE_ACCEPTED = 0.97  # of complete parts, by each part's own output
+FIXATION_RIGHT = 0.93  # of the stems that are called cemented, and of those called cementless
 ALPHA = 0.025  # of each class may fall beyond the indeterminate band on the wrong side
 ACCEPTED_TOGETHER = 0.98  # of suitable hips, by all outputs of the gate: what is asked for
 MAX_GATE = 0.85  # real radiographs look unlike simulated ones: no output of the gate may ask for near certainty
@@ -66,6 +68,8 @@ class Calibration:
     stem_axis: StemAxisFit | None = None
     feature_statistics: FeatureStatistics | None = None
     locator_threshold: float = LOCATOR_THRESHOLD
+    parts: Mapping[str, float] = field(default_factory=dict)  # least probability of being complete, by part
+    fixation: tuple[float, float] = (0.5, 0.5)  # cemented from, cementless up to
     notes: tuple[str, ...] = field(default=())
 
     def probability(self, name: str, logits: npt.ArrayLike) -> F64:
@@ -210,43 +214,61 @@ def fit_feature_statistics(features: npt.ArrayLike) -> FeatureStatistics | None:
     )
 
 
-def calibrate(rows: list[dict], chosen_on: str) -> Calibration:
-    """`rows` are those of training.scoring on the calibration cohort (suitable hips and images to refuse)."""
+def calibrate(rows: list[dict], chosen_on: str, films: list[dict] | None = None) -> Calibration:
+    """`rows` are those of training.scoring on the simulated calibration cohort (suitable hips and images to refuse);
+    `films` those of training.insertion.measure, each scored by a network that did not see its patient.
+
+    Where there are films, probabilities, operating point and display levels come from them alone, and the gate from both.
+    """
+    seen = [row for row in rows if row["logits"] is not None]
+    judged = [_Judged.of_film(row) for row in films] if films else [_Judged.of_simulation(row) for row in seen]
     temperature: dict[str, float] = {}
     bias: dict[str, float] = {}
     for name in ("loose", "stem", "cup"):
-        known = [row for row in rows if row["logits"] is not None and row["truth"].get(name) is not None]
-        logits = [row["logits"][OUTPUTS.index(name)] for row in known]
-        temperature[name], bias[name] = fit_temperature([row["truth"][name] for row in known], logits)
-    seen = [row for row in rows if row["logits"] is not None]
-    suitable = [row for row in seen if row["hip_suitability"] == "suitable"]
+        known = [(one.truth[name], one.logits[name]) for one in judged if one.truth.get(name) in (0.0, 1.0)]
+        truths, logits = np.array(known, float).reshape(-1, 2).T
+        temperature[name], bias[name] = fit_temperature(truths, logits)
+    everything = [_Judged.of_simulation(row) for row in seen] + (
+        [_Judged.of_film(row) for row in films] if films else []
+    )
     suitability = gate_thresholds(
-        {name: special.expit([row["logits"][OUTPUTS.index(name)] for row in suitable]) for name in SUITABILITY},
-        {
-            name: special.expit(
-                [row["logits"][OUTPUTS.index(name)] for row in seen if row["suitability_targets"].get(name) == 0]
-            )
-            for name in SUITABILITY
-        },
+        {name: _expit(one.logits[name] for one in judged if one.suitable) for name in GATE},
+        {name: _expit(one.logits[name] for one in everything if one.gate.get(name) == 0) for name in GATE},
     )
-    judged = [row for row in rows if row["logits"] is not None and row["truth"].get("loose") is not None]
-    truth = np.array([row["truth"]["loose"] for row in judged])
-    raw = np.array([row["logits"][0] for row in judged])
-    probability = special.expit(raw / temperature["loose"] + bias["loose"])
-    passed = np.all(
+    parts = {
+        name: gate_threshold(
+            _expit(one.logits[complete] for one in judged if one.gate.get(complete) == 1),
+            _expit(one.logits[complete] for one in everything if one.gate.get(complete) == 0),
+            COMPLETE_ACCEPTED,
+        )
+        for name, complete in COMPLETE.items()
+    }
+    labelled = [one for one in judged if one.truth.get("loose") in (0.0, 1.0)]
+    truth = np.array([one.truth["loose"] for one in labelled])
+
+    def probability_of(one: _Judged) -> float:
+        return max(float(special.expit(one.logits[name] / temperature[name] + bias[name])) for name in ("stem", "cup"))
+
+    probability = np.array([probability_of(one) for one in labelled])
+    passed = np.array(
         [
-            special.expit([row["logits"][OUTPUTS.index(name)] for row in judged]) >= limit
-            for name, limit in suitability.items()
-        ],
-        axis=0,
+            all(special.expit(one.logits[name]) >= limit for name, limit in suitability.items())
+            and all(special.expit(one.logits[COMPLETE[name]]) >= limit for name, limit in parts.items())
+            for one in labelled
+        ]
     )
-    # Of the fixed hips that pass the gate more must lie below, so that it holds of all of them.
-    share = min(1.0, TARGET_SPECIFICITY * float((truth == 0).sum() / max(1, (passed & (truth == 0)).sum())))
-    threshold = choose_threshold(truth[passed], probability[passed], share)
+    threshold = 0.0
+    for stratum in sorted({one.stratum for one in labelled}):
+        own = np.array([one.stratum == stratum for one in labelled])
+        # Refused hips count as errors: of the fixed hips that pass the gate more must be below.
+        fixed = own & (truth == 0)
+        share = min(1.0, TARGET_SPECIFICITY * float(fixed.sum() / max(1, (fixed & passed).sum())))
+        threshold = max(threshold, choose_threshold(truth[own & passed], probability[own & passed], share))
     called = probability >= threshold
-    peaks = np.array([row["map_peak"] for row in judged])
+    peaks = np.array([one.map_peak for one in labelled])
     low = float(np.clip(np.quantile(peaks[truth == 0], 0.75), 0.15, 0.6))
     high = float(np.clip(np.quantile(peaks[truth == 1], 0.6), low + 0.15, 0.98))
+    suitable = [row for row in seen if row["hip_suitability"] == "suitable"]
     return Calibration(
         temperature,
         bias,
@@ -255,11 +277,57 @@ def calibrate(rows: list[dict], chosen_on: str) -> Calibration:
             chosen_on,
             round(float((passed & called)[truth == 1].mean()), 4),
             round(float((passed & ~called)[truth == 0].mean()), 4),
-            len(judged),
+            len(labelled),
         ),
         conformal_band(truth, probability, ALPHA, threshold),
         (round(low, 3), round(high, 3)),
         suitability,
         fit_stem_axis([row["landmarks"] for row in suitable], [row["landmark_truth"] for row in suitable]),
         fit_feature_statistics([row["features"] for row in suitable if "features" in row]),
+        parts=parts,
+        fixation=fixation_levels(
+            [(one.gate[FIXATION], one.logits[FIXATION]) for one in everything if one.gate.get(FIXATION) in (0.0, 1.0)]
+        ),
     )
+
+
+def fixation_levels(known: Sequence[tuple[float | None, float]]) -> tuple[float, float]:
+    """(cemented from, cementless up to): probabilities beyond which at least FIXATION_RIGHT of the stems are so.
+
+    `known` holds truth (1 cemented, 0 cementless) and logit of each stem.
+    """
+    y, logits = np.array(known, float).reshape(-1, 2).T
+    p = special.expit(logits)
+    grid = np.linspace(0.5, 0.95, 46)
+    high = next((t for t in grid if (p >= t).any() and y[p >= t].mean() >= FIXATION_RIGHT), 0.95)
+    low = next((1 - t for t in grid if (p <= 1 - t).any() and 1 - y[p <= 1 - t].mean() >= FIXATION_RIGHT), 0.05)
+    return round(float(high), 3), round(float(low), 3)
+
+
+def _expit(logits: Iterable[float]) -> F64:
+    return np.asarray(special.expit(np.array(list(logits), float)))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One hip for calibration, simulated or real. Truth and gate: 1, 0, or something else where it is not known."""
+
+    logits: Mapping[str, float]
+    truth: Mapping[str, float | None]
+    gate: Mapping[str, float | None]
+    suitable: bool
+    stratum: str
+    map_peak: float
+
+    @classmethod
+    def of_simulation(cls, row: dict) -> _Judged:
+        logits = dict(zip(OUTPUTS, row["logits"], strict=True))
+        suitable = row["hip_suitability"] == "suitable"
+        return cls(logits, row["truth"], row["suitability_targets"], suitable, "", row["map_peak"])
+
+    @classmethod
+    def of_film(cls, row: dict) -> _Judged:
+        record = row["record"]
+        suitable = record["implant"] == "thr"
+        stratum = "cemented" if record["fixation"] == "cemented" else "other"
+        return cls(row["logits"], row["labels"], row["gate"], suitable, stratum, row["map_peak"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from inference.lucency_net import INPUT_SIZE, LOCATOR_SIZE, SUITABILITY, HipLocator, LucencyNet
+from inference.lucency_net import GATE, INPUT_SIZE, LOCATOR_SIZE, SUITABILITY, HipLocator, LucencyNet
 from inference.model_bundle import LOCATOR_ONNX_FILE, LOCATOR_WEIGHTS_FILE, LUCENCY_NET
 from inference.networks import locator_outputs
-from training.augment import AugmentOptions, make_batch
+from training.augment import AugmentOptions, cut_films, make_batch
 from training.bundle import export
-from training.dataset import HipSet, load_shards
+from training.dataset import HipSet, load_shards, without_fold
 from training.fit import load_network
 from training.losses import known_bce
 from training.prepare import TRAINING_OPTIONS
@@ -35,9 +35,18 @@ from training.simulation.evaluation_sets import refuse_reserved, training_seed
 from training.simulation.truth import Suitability
 
 CHUNK = 16  # hips at once where nothing is learnt
-# Of all that is learnt from, by kind; the kinds that are not named share the rest. What `fit` left too often accepted
-# is seen most.
-SHARES = {"suitable": 0.45, "cropped": 0.2, "uncovered_design": 0.2}
+CUT_OFTEN = AugmentOptions(cut_probability=0.45)
+_COMPLETE = [SUITABILITY.index(name) for name in ("stem_complete", "cup_complete")]
+# Of all that is trained on, by kind; the kinds that are not named share the rest. Real films are kinds of their own, and so
+# are hips of which a part is cut off.
+SHARES = {
+    "suitable": 0.15,
+    "film suitable": 0.22,
+    "film partial": 0.15,
+    "partial": 0.1,
+    "cropped": 0.06,
+    "uncovered_design": 0.07,
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class GateOptions:
     batch: int = 64
     learning_rate: float = 8e-4
     weight_decay: float = 0.05
+    views: int = 6  # of every real film that is trained on, each varied and cut otherwise
+    hold_out: str = ""  # K/N: real films of this fold are left out
     held_out_every: int = 7  # one in so many files of what was drawn says how it went, and is not learnt from
     threads: int = 2
     reduced_precision: bool = True  # bfloat16 where the processor has it
@@ -106,19 +117,35 @@ def drawn_bank(network: LucencyNet, paths: Sequence[Path], *, mirrored: bool, pr
     return joined(banks)
 
 
-def varied_bank(network: LucencyNet, hips: HipSet, seed: int, *, precise: bool) -> Bank:
-    """Prepared hips as `fit` meets them, randomly varied."""
+def varied_bank(network: LucencyNet, hips: HipSet, seed: int, *, precise: bool, views: int = 1) -> Bank:
+    """Prepared hips as `fit` meets them, randomly varied and cut, `views` times over."""
     generator = torch.Generator().manual_seed(seed)
+    targets: list[Tensor] = []
+    kinds: list[str] = []
 
     def batches() -> Iterator[Tensor]:
-        for part in torch.arange(len(hips)).split(CHUNK):
-            yield make_batch(
+        for part in torch.arange(len(hips)).repeat(views).split(CHUNK):
+            made = make_batch(
                 hips.pixels[part], hips.masks[part], hips.landmarks[part],
                 size=INPUT_SIZE, generator=generator, options=AugmentOptions(),
-            ).image  # fmt: skip
+            )  # fmt: skip
+            made, _, wanted = cut_films(made, hips.labels[part], hips.suitability[part], CUT_OFTEN, generator)
+            targets.append(wanted)
+            kinds.extend(_kind(hips.records[at], own) for at, own in zip(part.tolist(), wanted, strict=True))
+            yield made.image
 
-    kinds = np.array([str(record["hip_suitability"]) for record in hips.records])
-    return Bank(*seen_by(network, batches(), precise=precise), hips.suitability, kinds)
+    maps, metal = seen_by(network, batches(), precise=precise)
+    return Bank(maps, metal, torch.cat(targets), np.array(kinds))
+
+
+def _kind(record: Mapping[str, object], targets: Tensor) -> str:
+    """Of one hip, for its share of the training."""
+    kind = str(record["hip_suitability"])
+    if kind == "suitable" and record.get("implant") == "hemi":
+        kind = "hemiarthroplasty"
+    elif kind == "suitable" and bool((targets[_COMPLETE] == 0).any()):
+        kind = "partial"
+    return f"film {kind}" if record.get("source") == "inserted" else kind
 
 
 def seen_by(network: LucencyNet, batches: Iterable[Tensor], *, precise: bool) -> tuple[Tensor, Tensor]:
@@ -182,8 +209,9 @@ def refused_shares(network: LucencyNet, bank: Bank, accepted: float = 0.99) -> d
         ]
     logits = torch.cat(parts).numpy()
     suitable = bank.kinds == "suitable"
-    limits = np.quantile(logits[suitable], 1 - accepted, axis=0)
-    below = (logits < limits).any(axis=1)
+    whole = [SUITABILITY.index(name) for name in GATE]
+    limits = np.quantile(logits[suitable][:, whole], 1 - accepted, axis=0)
+    below = (logits[:, whole] < limits).any(axis=1)
     return {kind: round(float(below[bank.kinds == kind].mean()), 4) for kind in sorted(set(bank.kinds.tolist()))}
 
 
@@ -200,14 +228,23 @@ def teach(start: Path, locator: Path, data: Sequence[Path], folder: Path, option
     export(locator_outputs(finder), LOCATOR_SIZE, engine, folder / LOCATOR_WEIGHTS_FILE)
     learnt, kept = [], []
     for spec in specs(options):
+        if not spec.count:
+            continue
         prepare_cases(spec, folder / spec.name, engine, workers)
         paths = sorted((folder / spec.name).glob("cases-*.npz"))
         kept += paths[:: options.held_out_every]
         learnt += [path for path in paths if path not in kept]
-    banks = [drawn_bank(network, learnt, mirrored=True, precise=precise)]
-    held_out = drawn_bank(network, kept, mirrored=False, precise=precise)
+    banks = [drawn_bank(network, learnt, mirrored=True, precise=precise)] if learnt else []
     for number, place in enumerate(tqdm(data, desc="prepared hips", unit="folder", file=sys.stderr)):
-        banks.append(varied_bank(network, load_shards(place), options.seed + number, precise=precise))
+        hips = load_shards(place)
+        real = any(record.get("source") == "inserted" for record in hips.records)
+        if real:
+            hips = hips.chosen([record.get("variant") == "original" for record in hips.records])
+        hips = without_fold(hips, options.hold_out)
+        banks.append(
+            varied_bank(network, hips, options.seed + number, precise=precise, views=options.views if real else 1)
+        )
+    held_out = drawn_bank(network, kept, mirrored=False, precise=precise) if kept else banks[-1]
     before = refused_shares(network, held_out)
     train_gate(network, joined(banks), options)
     (folder / "options.json").write_text(json.dumps({"network": "gate", **asdict(options)}, indent=1), encoding="utf-8")
@@ -230,6 +267,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         parser.add_argument(option, type=int, default=getattr(defaults, name), help="radiographs to draw")
     parser.add_argument("--seed", type=training_seed, default=defaults.seed)
     parser.add_argument("--epochs", type=int, default=defaults.epochs)
+    parser.add_argument("--views", type=int, default=defaults.views)
+    parser.add_argument("--hold-out", metavar="K/N", default="", help="leave out the real films of fold K of N")
+    parser.add_argument("--threads", type=int, default=defaults.threads)
     parser.add_argument("--workers", type=int, default=2)
     parser.set_defaults(run=run)
 

@@ -8,22 +8,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.lucency_net import COMPONENTS, LANDMARKS, OUTPUTS
+from inference.lucency_net import COMPONENTS, LANDMARKS
 from inference.model_bundle import Metric, ModelCard
 from inference.suitability import unlike_training
 from study.statistics.accuracy import proportion
 from study.statistics.roc import NotEstimableError, auc_delong
-from training.scoring import by_kind, lacking, landmark_mm, outcome
+from training.scoring import assessed_parts, by_kind, lacking, landmark_mm, outcome
 
 Row = Mapping[str, Any]
 BOOTSTRAP = 1000
 NOT_A_REPLACEMENT = frozenset({"implant", "ap_view"})
+JUDGED_BY_PARTS = frozenset({"cropped", "uncovered_design"})  # by bundles that know parts
 FITTING = {  # kind of image to refuse -> the gate's outputs whose sentences are true of it
     "native": frozenset({"implant"}),
     **dict.fromkeys(("other_bone", "blank", "noise", "photograph", "text_page"), NOT_A_REPLACEMENT),
     "lateral": frozenset({"ap_view"}),
     "cropped": frozenset({"complete"}),
-    "uncovered_design": frozenset({"covered_design"}),
+    "uncovered_design": frozenset({"covered_design", "has_stem", "has_cup", "implant"}),
 }
 
 
@@ -78,6 +79,7 @@ def diagnosis(rows: Sequence[Row], card: ModelCard, cohort: str) -> list[Metric]
     if not hips:
         return []
     called = [outcome(row, card) for row in hips]
+    outputs = card.outputs
     truth = [row["truth"]["loose"] for row in hips]
     decided = [decision in ("loose", "not_loose") for decision, _ in called]
     loose = [value == 1 for value in truth]
@@ -108,7 +110,7 @@ def diagnosis(rows: Sequence[Row], card: ModelCard, cohort: str) -> list[Metric]
             area(
                 f"AUC {name}",
                 [row["truth"][name] for row in known],
-                [row["logits"][OUTPUTS.index(name)] for row in known],
+                [row["logits"][outputs.index(name)] for row in known],
                 cohort,
             )
         )
@@ -236,11 +238,31 @@ def gate(rows: Sequence[Row], card: ModelCard, cohort: str) -> list[Metric]:
         for row in own:
             key = (row["record"]["seed"], row["record"]["index"])
             images[key] = images.get(key, True) and outcome(row, card)[0] == "not_assessable"
+        if card.parts and kind in JUDGED_BY_PARTS:
+            found += _parts_judged(kind, own, card, cohort)
+            continue
         found.append(share(f"refused: {kind}", images.values(), cohort))
         reasons = [reason for row in own if (reason := lacking(row, card))]
         found.append(share(f"refused for a fitting reason: {kind}", (r in FITTING[kind] for r in reasons), cohort))
         found.append(_noted(kind, own, card, cohort))
     return [metric for metric in found if metric is not None]
+
+
+def _parts_judged(kind: str, rows: Sequence[Row], card: ModelCard, cohort: str) -> list[Metric | None]:
+    """Images that are not refused as a whole: are the parts that they show assessed, and the others not?"""
+    right: dict[int, list[bool]] = {0: [], 1: []}
+    for row in rows:
+        if row["logits"] is None:
+            continue
+        assessed = set() if lacking(row, card) else set(assessed_parts(row, card))
+        for name, rule in card.parts.items():
+            wanted = row["suitability_targets"].get(rule.complete)
+            if wanted in (0, 1):
+                right[int(wanted)].append((name in assessed) == bool(wanted))
+    return [
+        share(f"{kind}: complete part assessed", right[1], cohort),
+        share(f"{kind}: cut part not assessed", right[0], cohort),
+    ]
 
 
 def _noted(kind: str, rows: Sequence[Row], card: ModelCard, cohort: str) -> Metric | None:

@@ -15,7 +15,25 @@ SET_TITLES = {
     "coarse": "Coarse cohort: thumbnails, more than 0.7 mm per pixel",
     "gate": "Gate: simulated images to refuse, and suitable ones to accept",
     "real images without a replacement": "Real images without a replacement (none may be assessed)",
+    "real films, inserted lines": "Real films with inserted lines, each patient scored by a network that never saw it",
+    "real films, unaltered": "Real films through the whole program, each by a network that never saw its patient",
     "weight randomisation": "Weight randomisation (Adebayo et al., NeurIPS 2018)",
+}
+
+
+_CLAIM = {
+    "simulated": (
+        "**This network has only ever seen simulated radiographs.** The figures below verify that the software does "
+        "what it was built to do on such images. They are not clinical accuracy, and nothing here says how it does "
+        "on a patient's radiograph."
+    ),
+    "inserted": (
+        "**No patient with proven loosening was used.** The network was trained on lines that this project inserted into real "
+        "radiographs, and on simulations. The figures on real films say how well it finds such lines on hips that it never saw, "
+        "and how quiet it is on films in which a person saw no line. There is no clinical reference standard: they are not "
+        "clinical accuracy."
+    ),
+    "clinical": "",
 }
 
 
@@ -49,11 +67,7 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
         "",
         card.intended_use,
         "",
-        (
-            "**This network has only ever seen simulated radiographs.** The figures below verify that the software does "
-            "what it was built to do on such images. They are not clinical accuracy, and nothing here says how it does "
-            "on a patient's radiograph."
-        ),
+        _CLAIM[card.training_data],
         "",
         "## How it was made",
         "",
@@ -87,6 +101,10 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
         (
             f"- Probability = sigmoid(logit / {card.temperature.get('loose', 1):.3f} + {card.bias.get('loose', 0):.3f}), "
             "calibrated at a prevalence of 50 %."
+        ),
+        *(
+            f"- The {name} is assessed where {rule.complete} reaches {rule.threshold:.3f}."
+            for name, rule in card.parts.items()
         ),
         "- Refused when a gate output stays below its threshold: "
         + ", ".join(f"{name} {rule.threshold:.3f}" for name, rule in card.suitability.items())
@@ -130,10 +148,11 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
         "## What it was never shown, and limits",
         "",
         (
-            "- Any real radiograph. Infection, periprosthetic fracture, metallosis, heterotopic bone, paediatric hips; "
+            ("- Any real radiograph. " if card.training_data == "simulated" else "- Proven loosening. ")
+            + "Infection, periprosthetic fracture, metallosis, heterotopic bone, paediatric hips; "
             "serial films (loosening over time cannot be seen in one image)."
         ),
-        "- Resurfacing, hemiarthroplasty, revision stems, plates and nails were shown only to be refused.",
+        "- Resurfacing, hemiarthroplasty, plates and nails were shown only to be refused.",
         "- Loosening without a visible line, gap or fracture cannot be seen by it.",
         "- A line of 2 mm is about three pixels of its input; below 0.7 mm per pixel of the file it sees less.",
         "- Thresholds do not carry over between sources of images: recalibrate on local cases before any study.",

@@ -17,29 +17,62 @@ from tqdm import tqdm
 
 from imaging.geometry import HipRegion
 from imaging.radiograph import Side
-from inference.lucency_net import LANDMARKS
+from inference.lucency_net import LANDMARKS, SUITABILITY
 from inference.preprocess import crop_region
 from training.dataset import CACHE_SIZE, MASK_SIZE, Hip, Whole, any_pool, as_bytes, expanded, whole_view, write_shard
 from training.simulation import simulate
 from training.simulation.evaluation_sets import refuse_reserved, training_seed
 from training.simulation.options import SimulationOptions
-from training.simulation.truth import ComponentTruth, HipTruth, Label, SimulatedRadiograph, Suitability
+from training.simulation.truth import ComponentTruth, Fixation, HipTruth, Label, SimulatedRadiograph, Suitability
 
 IMAGES_PER_SHARD = 40
 
-# What each kind of image says about the outputs (implant, ap_view, complete, covered_design); None: not asked.
-SUITABILITY_TARGETS: Mapping[Suitability, tuple[float | None, ...]] = {
-    Suitability.SUITABLE: (1, 1, 1, 1),
-    Suitability.NATIVE: (0, 1, None, None),
-    Suitability.LATERAL: (1, 0, None, None),
-    Suitability.CROPPED: (1, None, 0, None),
-    Suitability.UNCOVERED_DESIGN: (1, 1, None, 0),
-    Suitability.OTHER_BONE: (0, 0, None, None),
-    Suitability.PHOTOGRAPH: (0, 0, None, None),
-    Suitability.NOISE: (0, 0, None, None),
-    Suitability.BLANK: (0, 0, None, None),
-    Suitability.TEXT_PAGE: (0, 0, None, None),
+# What each kind of image says about the gate's outputs, in the order of lucency_net.SUITABILITY; None: not asked.
+_KINDS: Mapping[Suitability, tuple[float | None, ...]] = {
+    Suitability.SUITABLE: (1, 1, 1, 1, 1, 1, None),
+    Suitability.NATIVE: (0, 1, None, None, None, None, None),
+    Suitability.LATERAL: (1, 0, None, None, None, None, None),
+    Suitability.CROPPED: (1, None, 1, None, None, None, None),
+    Suitability.OTHER_BONE: (0, 0, None, None, None, None, None),
+    Suitability.PHOTOGRAPH: (0, 0, None, None, None, None, None),
+    Suitability.NOISE: (0, 0, None, None, None, None, None),
+    Suitability.BLANK: (0, 0, None, None, None, None, None),
+    Suitability.TEXT_PAGE: (0, 0, None, None, None, None, None),
 }
+_UNCOVERED: Mapping[str, tuple[float | None, ...]] = {
+    "resurfacing": (1, 1, 0, 1, None, 1, None),
+    "hemiarthroplasty": (1, 1, 1, 0, 1, None, None),
+    "spacer": (None, 1, None, 0, None, None, None),
+    "revision_stem": (1, 1, 1, 1, None, 1, 0),
+    "megaprosthesis": (1, 1, 1, 1, None, 1, None),
+    "reconstruction_ring": (1, 1, 1, 1, 1, None, None),
+}
+_OSTEOSYNTHESIS: tuple[float | None, ...] = (0, 1, None, None, None, None, None)
+# Of a cropped image: what is cut, by how it was framed.
+_CROPPED: Mapping[str, tuple[float | None, float | None]] = {
+    "no cup": (None, 0),
+    "half a cup": (1, None),
+    "no distal stem": (0, 1),
+    "tip only": (0, 0),
+    "one side of the stem": (0, None),
+    "head only": (0, None),
+}
+
+
+def suitability_targets(image: SimulatedRadiograph, hip: HipTruth | None) -> tuple[float | None, ...]:
+    """What the gate should say of one hip, in the order of lucency_net.SUITABILITY; None: not asked."""
+    kind = hip_suitability(image, hip)
+    how = image.truth.notes[0] if image.truth.notes else ""
+    uncovered = kind is Suitability.UNCOVERED_DESIGN
+    targets = list(_UNCOVERED.get(how, _OSTEOSYNTHESIS) if uncovered else _KINDS[kind])
+    if kind is Suitability.CROPPED and how in _CROPPED:
+        targets[_AT["stem_complete"]], targets[_AT["cup_complete"]] = _CROPPED[how]
+    if hip is not None and hip.stem is not None and targets[_AT["cemented"]] is None and targets[_AT["has_stem"]]:
+        targets[_AT["cemented"]] = float(hip.stem.fixation is Fixation.CEMENTED)
+    return tuple(targets)
+
+
+_AT = {name: index for index, name in enumerate(SUITABILITY)}
 
 # Where training meets what must be refused: about a third of the images. The physics grid is a little coarser than the
 # default (the input has about 0.6 mm per pixel): simulating is what takes time.
@@ -177,14 +210,14 @@ def cached_hip(image: SimulatedRadiograph, hip: HipTruth | None, record: dict[st
                 ],
                 np.float32,
             )
-    targets = [np.nan if value is None else value for value in SUITABILITY_TARGETS[kind]]
+    targets = [np.nan if value is None else value for value in suitability_targets(image, hip)]
     return Hip(
         as_bytes(crop_region(pixels, square, CACHE_SIZE)),
         masks,
         labels,
         np.array(targets, np.float32),
         points.astype(np.float32),
-        record | {"hip_suitability": str(kind)},
+        record | {"hip_suitability": str(kind), "how": image.truth.notes[0] if image.truth.notes else ""},
     )
 
 

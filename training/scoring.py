@@ -29,7 +29,6 @@ from inference.lucency_net import (
     INPUT_SIZE,
     LANDMARKS,
     LOCATOR_SIZE,
-    OUTPUTS,
     SUITABILITY,
 )
 from inference.model_bundle import LocatorCard, ModelCard
@@ -40,7 +39,14 @@ from inference.stem_axis import refined
 from inference.suitability import missing
 from training.calibrate import LOCATOR_THRESHOLD
 from training.dataset import any_pool
-from training.prepare import SUITABILITY_TARGETS, cup_side, dense_pixels, hip_record, hip_suitability, landmark_points
+from training.prepare import (
+    cup_side,
+    dense_pixels,
+    hip_record,
+    hip_suitability,
+    landmark_points,
+    suitability_targets,
+)
 from training.simulation import simulate
 from training.simulation.options import SimulationOptions
 from training.simulation.truth import HipTruth, Label, SimulatedRadiograph, Suitability
@@ -128,7 +134,7 @@ def cases_of(image: SimulatedRadiograph, seed: int, index: int, locator: OnnxEng
         row: dict[str, Any] = {
             "record": hip_record(image, hip, seed, index),
             "hip_suitability": str(kind),
-            "suitability_targets": dict(zip(SUITABILITY, SUITABILITY_TARGETS[kind], strict=True)),
+            "suitability_targets": dict(zip(SUITABILITY, suitability_targets(image, hip), strict=True)),
             "truth": {
                 "loose": _label(hip.label) if hip else None,
                 "stem": _label(hip.stem.label) if hip and hip.stem else None,
@@ -288,18 +294,32 @@ def lacking(row: Mapping[str, Any], card: ModelCard) -> str | None:
     """The gate's output that explains why the hip is refused; None where it is accepted, or was not found."""
     if row["logits"] is None:
         return None
-    logits = dict(zip(OUTPUTS, row["logits"], strict=True))
+    logits = dict(zip(card.outputs, row["logits"], strict=True))
     return missing(card, {name: _sigmoid(logits[name]) for name in card.suitability})
+
+
+def assessed_parts(row: Mapping[str, Any], card: ModelCard) -> dict[str, float]:
+    """Part -> calibrated probability, for the parts that the network calls complete."""
+    logits = dict(zip(card.outputs, row["logits"], strict=True))
+    return {
+        name: _sigmoid(logits[name] / card.temperature.get(name, 1.0) + card.bias.get(name, 0.0))
+        for name, rule in card.parts.items()
+        if _sigmoid(logits[rule.complete]) >= rule.threshold
+    }
 
 
 def outcome(row: Mapping[str, Any], card: ModelCard) -> tuple[str, float | None]:
     """(decision, calibrated probability) by the card's rules, as the classifier would decide."""
-    if row["logits"] is None:
+    if row["logits"] is None or lacking(row, card):
         return "not_assessable", None
-    logits = dict(zip(OUTPUTS, row["logits"], strict=True))
-    if lacking(row, card):
-        return "not_assessable", None
-    probability = _sigmoid(logits["loose"] / card.temperature.get("loose", 1.0) + card.bias.get("loose", 0.0))
+    if card.parts:
+        assessed = assessed_parts(row, card)
+        if not assessed:
+            return "not_assessable", None
+        probability = max(assessed.values())
+    else:
+        logit = row["logits"][card.outputs.index("loose")]
+        probability = _sigmoid(logit / card.temperature.get("loose", 1.0) + card.bias.get("loose", 0.0))
     band = card.indeterminate
     if band is not None and band.low < band.high and band.low <= probability <= band.high:
         return "indeterminate", probability

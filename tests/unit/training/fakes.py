@@ -24,7 +24,7 @@ def fake_hip(index: int, rng: np.random.Generator) -> Hip:
             pixels[220:440, 302:312] = 10
             masks[55:110, 76:78] |= 0b00001
     labels = np.full(3, np.nan, np.float32) if native else np.array([loose, loose, 0], np.float32)
-    targets = np.array([0, 1, np.nan, np.nan] if native else [1, 1, 1, 1], np.float32)
+    targets = np.array([0, 1] + [np.nan] * 5 if native else [1, 1, 1, 1, 1, 1, 0], np.float32)
     points = np.full((len(LANDMARKS), 2), np.nan, np.float32)
     if not native:
         points[LANDMARKS.index("stem_tip")] = (285, 460)

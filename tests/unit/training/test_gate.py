@@ -15,9 +15,15 @@ from training import gate
 from training.dataset import read_records
 from training.fit import load_network
 from training.gate import Bank, GateOptions, chances, refused_shares, specs, teach, train_gate
-from training.prepare import SUITABILITY_TARGETS
 from training.scoring import CohortSpec
 from training.simulation.truth import Suitability
+
+TARGETS: dict[str, dict[str, float]] = {
+    "suitable": {name: 1.0 for name in SUITABILITY if name != "cemented"},
+    "cropped": {"implant": 1.0, "has_stem": 1.0, "stem_complete": 0.0},
+    "uncovered_design": {"implant": 1.0, "ap_view": 1.0, "has_stem": 1.0, "has_cup": 0.0},
+    "native": {"implant": 0.0, "ap_view": 1.0},
+}
 
 
 def bank(network: LucencyNet, count: int = 200) -> Bank:
@@ -27,9 +33,7 @@ def bank(network: LucencyNet, count: int = 200) -> Bank:
     maps = rng.normal(0, 0.2, (count, network.gate_stage[0][0].in_channels, 4, 4)).astype(np.float32)
     for channel, kind in enumerate(("cropped", "uncovered_design", "native")):
         maps[kinds == kind, channel] += 2
-    targets = [
-        [np.nan if value is None else value for value in SUITABILITY_TARGETS[Suitability(kind)]] for kind in kinds
-    ]
+    targets = [[TARGETS[kind].get(name, np.nan) for name in SUITABILITY] for kind in kinds]
     return Bank(
         torch.from_numpy(maps).bfloat16(), torch.zeros(count), torch.tensor(targets, dtype=torch.float32), kinds
     )
@@ -43,7 +47,7 @@ def test_the_gate_learns_what_to_refuse() -> None:
     assert not network.gate_stage.training
     with torch.no_grad():
         logits = network.suitability(known.maps.float(), known.metal).numpy()
-    complete, covered = (logits[:, SUITABILITY.index(name)] for name in ("complete", "covered_design"))
+    complete, covered = (logits[:, SUITABILITY.index(name)] for name in ("stem_complete", "has_cup"))
     suitable = known.kinds == "suitable"
     assert complete[known.kinds == "cropped"].max() < complete[suitable].min()
     assert covered[known.kinds == "uncovered_design"].max() < covered[suitable].min()
@@ -54,7 +58,8 @@ def test_the_gate_learns_what_to_refuse() -> None:
 def test_every_kind_is_seen_as_often_as_it_should_be() -> None:
     kinds = np.array(["suitable"] * 90 + ["cropped"] * 5 + ["native"] * 3 + ["noise"] * 2)
     drawn = chances(kinds)
-    known = 1 - gate.SHARES["uncovered_design"]  # none of them here
+    absent = {name: share for name, share in gate.SHARES.items() if name not in kinds}
+    known = 1 - sum(absent.values())
     assert drawn.sum() == pytest.approx(1)
     assert drawn[kinds == "suitable"].sum() == pytest.approx(gate.SHARES["suitable"] / known)
     assert drawn[kinds == "native"].sum() == pytest.approx(drawn[kinds == "noise"].sum())
@@ -91,7 +96,7 @@ def test_only_the_gate_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         folder.mkdir(parents=True)
         rng = np.random.default_rng(spec.seed)
         kind = Suitability(spec.name.removeprefix("gate-"))
-        targets = dict(zip(SUITABILITY, SUITABILITY_TARGETS[kind], strict=True))
+        targets = {name: TARGETS[str(kind)].get(name) for name in SUITABILITY}
         for number in range(2):
             rows = [
                 {
