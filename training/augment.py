@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inference.lucency_net import EVIDENCE_STRIDE
+from inference.lucency_net import EVIDENCE_STRIDE, LANDMARKS, SUITABILITY
 from inference.preprocess import HIGH_PERCENTILE, LOW_PERCENTILE, InputSpec
 from training.dataset import CACHE_SIZE, INPUT_PER_CACHE, MASKS
 
@@ -32,13 +32,16 @@ class AugmentOptions:
     squash: float = 0.28
     flip_probability: float = 0.5
     shutter_probability: float = 0.3  # edges of the exposed field, white or black, whatever the image shows
+    gamma: float = 0.6  # log of the widest gamma, either way
+    halo_probability: float = 0.25  # edge enhancement so wide that metal gets a dark rim: in every class alike
+    cut_probability: float = 0.3  # the film ends within, or just beyond, the implant
 
 
 @dataclass
 class Batch:
     image: Tensor  # (B, 1, S, S) normalised
     masks: Tensor  # (B, len(MASKS), S/8, S/8) 0/1
-    landmarks: Tensor  # (B, K, 2) in input pixels, nan where unknown or outside
+    landmarks: Tensor  # (B, K, 2) in input pixels; nan where outside, inf where nobody knows
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -102,7 +105,8 @@ def warp(pixels: Tensor, masks: Tensor, landmarks: Tensor, matrix: Tensor, size:
     inverse = torch.linalg.inv(matrix[:, :, :2])
     moved = (landmarks - matrix[:, None, :, 2]) @ inverse.transpose(1, 2) + size / 2
     inside = ((moved >= 0) & (moved < size)).all(dim=2, keepdim=True)
-    return image, cells, torch.where(inside, moved, torch.full_like(moved, math.nan))
+    moved = torch.where(inside, moved, torch.full_like(moved, math.nan))
+    return image, cells, torch.where(torch.isinf(landmarks), landmarks, moved)
 
 
 def shutters(image: Tensor, cells: Tensor, options: AugmentOptions, generator: torch.Generator) -> Tensor:
@@ -155,7 +159,7 @@ def tone(image: Tensor, options: AugmentOptions, generator: torch.Generator) -> 
     def column(values: Tensor) -> Tensor:
         return values.reshape(-1, 1, 1, 1)
 
-    image = image.clamp_min(1e-4) ** column(torch.exp(k * _uniform(count, -0.45, 0.4, generator)))
+    image = image.clamp_min(1e-4) ** column(torch.exp(k * _uniform(count, -options.gamma, options.gamma, generator)))
     # Metal goes white, but what surrounds it must stay visible: a line that cannot be seen teaches nothing.
     brightest = torch.quantile(image[:, 0, ::5, ::5].flatten(1), 0.9, dim=1).clamp_min(0.05)
     gain = 1 + k * torch.rand(count, generator=generator) * 0.8 * _chance(count, 0.35, generator)
@@ -177,6 +181,9 @@ def tone(image: Tensor, options: AugmentOptions, generator: torch.Generator) -> 
             single = _blur(single, 0.5 + 0.9 * u[1])
         elif u[0] < 0.62 * k:  # edge enhancement, as detectors' software does
             single = single + (0.3 + 1.2 * u[1]) * (single - _blur(single, 1.0 + 3.0 * u[2]))
+        halo = torch.rand(3, generator=generator).tolist()
+        if halo[0] < options.halo_probability * k:
+            single = (single + (0.4 + 1.1 * halo[1]) * (single - _blur(single, 3.0 + 6.0 * halo[2]))).clamp(0.0, 1.0)
         if u[3] < 0.5 * k:
             noise = torch.randn(single.shape, generator=generator) * (0.035 * u[4])
             single = single + (_blur(noise, 0.8) * 1.8 if u[5] < 0.4 else noise)
@@ -215,3 +222,56 @@ def make_batch(
     if centers is None:
         image = shutters(image, cells, options, generator)
     return Batch(stretch(tone(image, options, generator)), cells, points)
+
+
+def cut_films(
+    batch: Batch, labels: Tensor, suitability: Tensor, options: AugmentOptions, generator: torch.Generator
+) -> tuple[Batch, Tensor, Tensor]:
+    """Let the film end within, or just beyond, the implant of some hips; what is cut off is no longer asked for.
+
+    `labels` (B, 3) and `suitability` (B, n) come back changed: a part of which too much is missing is not complete and has
+    no label. More than 15 % of the stem's interface or half of the cup's dome count as too much.
+    """
+    head, tip, shoulder = (LANDMARKS.index(name) for name in ("head_center", "stem_tip", "shoulder"))
+    head_top = LANDMARKS.index("head_top")
+    stem_complete, cup_complete = (SUITABILITY.index(name) for name in ("stem_complete", "cup_complete"))
+    image, cells, points = batch.image.clone(), batch.masks.clone(), batch.landmarks.clone()
+    labels, suitability = labels.clone(), suitability.clone()
+    for at in range(len(image)):
+        u = torch.rand(5, generator=generator).tolist()
+        known = points[at, [head, tip, shoulder, head_top]]
+        if u[0] >= options.cut_probability * options.strength or not bool(torch.isfinite(known).all()):
+            continue
+        (head_x, head_y), (_, tip_y), (shoulder_x, shoulder_y), (_, top_y) = known.tolist()
+        radius = max(head_y - top_y, 4.0)
+        size = image.shape[-1]
+        background = -SPEC.mean[0] / SPEC.std[0] if u[4] < 0.85 else (u[4] - 0.85) / 0.15 / SPEC.std[0]
+        if u[1] < 0.5:  # from below
+            share = 0.2 + 0.95 * u[2]
+            row = shoulder_y + share * (tip_y - shoulder_y)
+            hidden = (slice(round(max(row, 0.0)), size), slice(0, size))
+            missing, ambiguous = (1, share < 0.82), 0.82 <= share < 0.98
+        elif u[1] < 0.8:  # from above
+            share = -2.2 + 3.4 * u[2]  # of the head's radius, from its centre down
+            row = head_y + share * radius
+            hidden = (slice(0, round(min(max(row, 0.0), float(size)))), slice(0, size))
+            missing, ambiguous = (2, share > -0.5), -1.7 < share <= -0.5
+        else:  # from the medial side
+            share = -2.2 + 3.2 * u[2]
+            lateral = 1.0 if shoulder_x > head_x else -1.0
+            col = round(min(max(head_x + lateral * share * radius, 0.0), float(size)))
+            hidden = (slice(0, size), slice(0, col) if lateral > 0 else slice(col, size))
+            missing, ambiguous = (2, share > -0.3), -1.7 < share <= -0.3
+        image[at, 0][hidden] = background
+        rows, cols = (slice(-(-part.start // EVIDENCE_STRIDE), part.stop // EVIDENCE_STRIDE) for part in hidden)
+        cells[at, :, rows, cols] = 0.0
+        x, y = points[at, :, 0], points[at, :, 1]
+        gone = (y >= hidden[0].start) & (y < hidden[0].stop) & (x >= hidden[1].start) & (x < hidden[1].stop)
+        points[at, gone] = math.nan
+        part, cut = missing
+        output = stem_complete if part == 1 else cup_complete
+        if cut or ambiguous:
+            labels[at, part] = math.nan
+            labels[at, 0] = labels[at, 0] if labels[at, 3 - part] == 1 else math.nan
+            suitability[at, output] = 0.0 if cut and suitability[at, output] == 1 else math.nan
+    return Batch(image, cells, points), labels, suitability

@@ -7,10 +7,11 @@ as the locator sees it. Shards are written whole or not at all, and those that e
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,9 @@ class Hip:
 
     pixels: U8  # (CACHE_SIZE, CACHE_SIZE)
     masks: U8  # (MASK_SIZE, MASK_SIZE), one bit per name in MASKS
-    labels: F32  # (3,) in the order of LABELS
-    suitability: F32  # (4,) in the order of lucency_net.SUITABILITY
-    landmarks: F32  # (K, 2) x, y in cache pixels; nan when outside or hidden
+    labels: F32  # (3,) in the order of LABELS: 1 loose, 0 fixed, between: a borderline line that is drawn
+    suitability: F32  # (n,) in the order of lucency_net.SUITABILITY
+    landmarks: F32  # (K, 2) x, y in cache pixels; nan when outside or hidden, inf when nobody knows
     record: dict[str, object] = field(default_factory=dict)  # where it came from, and what may explain a failure
 
 
@@ -126,7 +127,7 @@ class HipSet:
     pixels: torch.Tensor  # (n, CACHE_SIZE, CACHE_SIZE)
     masks: torch.Tensor  # (n, MASK_SIZE, MASK_SIZE)
     labels: torch.Tensor  # (n, 3)
-    suitability: torch.Tensor  # (n, 4)
+    suitability: torch.Tensor  # (n, outputs of the gate)
     landmarks: torch.Tensor  # (n, K, 2)
     whole_pixels: torch.Tensor  # (m, LOCATOR_SIZE, LOCATOR_SIZE)
     whole_hips: list[torch.Tensor]  # m of (k, 4)
@@ -135,6 +136,37 @@ class HipSet:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def originals(self) -> list[int]:
+        """For each altered film the index of its original; -1 for every other hip."""
+        first = {
+            record["film"]: at
+            for at, record in enumerate(self.records)
+            if record.get("variant") == "original" and record["hip_suitability"] == "suitable"
+        }
+        return [
+            -1 if record.get("variant", "original") == "original" else first.get(record["film"], -1)
+            for record in self.records
+        ]
+
+    def chosen(self, keep: Sequence[bool]) -> HipSet:
+        """Only the hips for which `keep` is true; whole radiographs stay."""
+        at = torch.tensor([index for index, wanted in enumerate(keep) if wanted], dtype=torch.long)
+        part = {name: getattr(self, name)[at] for name in _PER_HIP}
+        return replace(self, **part, records=[self.records[index] for index in at.tolist()])
+
+
+_PER_HIP = ("pixels", "masks", "labels", "suitability", "landmarks")
+
+
+def fold_of(group: str, folds: int) -> int:
+    """The fold of a patient of real films: the same everywhere and for ever."""
+    return int(hashlib.sha256(f"fold {group}".encode()).hexdigest(), 16) % folds
+
+
+def in_fold(record: Mapping[str, object], fold: int, folds: int) -> bool:
+    """The record is of a real film whose patient falls into that fold."""
+    return "group" in record and fold_of(str(record["group"]), folds) == fold
 
 
 def shard_paths(folder: Path) -> list[Path]:
@@ -167,22 +199,31 @@ def load_shards(folder: Path, limit: int | None = None) -> HipSet:
     return _load(paths)
 
 
+def without_fold(hips: HipSet, hold_out: str) -> HipSet:
+    """All but the real films of fold K of N, written "K/N"; all of them where it is empty."""
+    if not hold_out:
+        return hips
+    fold, folds = (int(word) for word in hold_out.split("/"))
+    return hips.chosen([not in_fold(record, fold, folds) for record in hips.records])
+
+
+def joined(sets: Sequence[HipSet]) -> HipSet:
+    """All of them as one."""
+    tensors = {name: torch.cat([getattr(one, name) for one in sets]) for name in (*_PER_HIP, "whole_pixels")}
+    return HipSet(
+        **tensors,
+        whole_hips=[hip for one in sets for hip in one.whole_hips],
+        records=[record for one in sets for record in one.records],
+        shards=[shard for one in sets for shard in one.shards],
+    )
+
+
 def grown(hips: HipSet, folder: Path) -> HipSet:
     """`hips` and the shards that have since appeared in their folder; the same object when there are none."""
     new = [path for path in shard_paths(folder) if path not in set(hips.shards)]
     if not new:
         return hips
-    more = _load(new)
-    joined = {
-        name: torch.cat([getattr(hips, name), getattr(more, name)])
-        for name in ("pixels", "masks", "labels", "suitability", "landmarks", "whole_pixels")
-    }
-    return HipSet(
-        **joined,
-        whole_hips=hips.whole_hips + more.whole_hips,
-        records=hips.records + more.records,
-        shards=hips.shards + more.shards,
-    )
+    return joined([hips, _load(new)])
 
 
 def _load(paths: list[Path]) -> HipSet:
@@ -193,18 +234,18 @@ def _load(paths: list[Path]) -> HipSet:
         for name, array in arrays.items():
             parts.setdefault(name, []).append(array)
 
-    def joined(name: str) -> torch.Tensor:
+    def stacked(name: str) -> torch.Tensor:
         return torch.from_numpy(np.concatenate(parts.pop(name)))
 
-    counts = joined("whole_counts").tolist()
+    counts = stacked("whole_counts").tolist()
     return HipSet(
-        joined("pixels"),
-        joined("masks"),
-        joined("labels"),
-        joined("suitability"),
-        joined("landmarks"),
-        joined("whole_pixels"),
-        list(torch.split(joined("whole_hips"), counts)),
+        stacked("pixels"),
+        stacked("masks"),
+        stacked("labels"),
+        stacked("suitability"),
+        stacked("landmarks"),
+        stacked("whole_pixels"),
+        list(torch.split(stacked("whole_hips"), counts)),
         records,
         paths,
     )

@@ -19,14 +19,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
 from inference.lucency_net import COMPONENTS, INPUT_SIZE, HipLocator, LucencyNet
-from training.augment import AugmentOptions, make_batch, stretch, tone
-from training.dataset import CACHE_SIZE, MASK_STRIDE, MASKS, HipSet, grown, load_shards
-from training.losses import LossWeights, locator_loss, patch_loss, whole_loss
+from inference.model_bundle import WEIGHTS_FILE
+from training.augment import AugmentOptions, cut_films, make_batch, stretch, tone
+from training.dataset import CACHE_SIZE, MASK_STRIDE, MASKS, HipSet, grown, joined, load_shards, without_fold
+from training.losses import LossWeights, locator_loss, pair_loss, patch_loss, whole_loss
 from training.validation import validate, validate_locator
 
 GROW_STEPS = 100
@@ -34,6 +37,10 @@ SUITABLE_SHARE = 0.74  # of a batch; the rest are images that must be refused
 # Loose cups are rarer than loose stems and harder to see: they are drawn more often than they occur.
 GROUP_SHARES = {"loose stem": 0.18, "loose cup": 0.20, "loose both": 0.09, "fixed": 0.45, "borderline": 0.08}
 HARD_TO_REFUSE = {"cropped": 3.0, "uncovered_design": 3.0, "lateral": 1.5, "native": 1.5}  # other kinds: 1
+REAL_SHARE = 0.5  # of the suitable hips, where real and simulated ones are there
+REAL_WEIGHT = 1.5  # of a real kind to refuse, relative to the simulated one
+PAIR_SHARE = 0.5  # of a batch: altered films and their originals
+LOOKALIKE_PAIRS = 0.25  # of the pairs: look-alikes and shams
 
 
 @dataclass(frozen=True)
@@ -70,38 +77,88 @@ def learning_rate(step: int, options: FitOptions) -> float:
 
 
 class Sampler:
-    """Draws hips so that loose and fixed hips are equally often seen, and every kind of image to refuse is."""
+    """Draws hips so that loose and fixed hips are equally often seen, and every kind of image to refuse is.
+
+    Simulated hips and real ones take turns by REAL_SHARE where both are there. Altered films come in pairs with
+    their original (`pairs`); the others are drawn from originals, look-alikes and shams.
+    """
 
     def __init__(self, hips: HipSet, seed: int) -> None:
         kinds = np.array([str(record["hip_suitability"]) for record in hips.records])
+        real = np.array([record.get("source") == "inserted" for record in hips.records])
         suitable = kinds == "suitable"
         loose, stem, cup = hips.labels.numpy().T
-        groups = {
-            "loose stem": suitable & (loose == 1) & (cup != 1),
-            "loose cup": suitable & (loose == 1) & (stem != 1),
-            "loose both": suitable & (stem == 1) & (cup == 1),
-            "fixed": suitable & (loose == 0),
-            "borderline": suitable & np.isnan(loose),
-        }
-        self.weights = np.zeros(len(hips))
-        for name, members in groups.items():
-            if members.any():
-                self.weights[members] = SUITABLE_SHARE * GROUP_SHARES[name] / members.sum()
+        both = bool(real.any()) and bool((~real).any())
+        groups: list[tuple[float, npt.NDArray[np.bool_]]] = []
+        simulated = suitable & ~real
+        for name, members in (
+            ("loose stem", simulated & (loose == 1) & (cup != 1)),
+            ("loose cup", simulated & (loose == 1) & (stem != 1)),
+            ("loose both", simulated & (stem == 1) & (cup == 1)),
+            ("fixed", simulated & (loose == 0)),
+            ("borderline", simulated & np.isnan(loose)),
+        ):
+            groups.append((SUITABLE_SHARE * GROUP_SHARES[name] * (1 - REAL_SHARE if both else 1.0), members))
+        original = np.array([record.get("variant") == "original" for record in hips.records])
+        fixation = np.array([str(record.get("fixation", "")) for record in hips.records])
+        unaltered = suitable & real & original
+        lookalike = (
+            suitable & real & np.isin(np.array([r.get("variant", "") for r in hips.records]), ("lookalike", "sham"))
+        )
+        for share, members in (
+            (0.35, unaltered & (fixation == "cemented")),
+            (0.35, unaltered & (fixation != "cemented")),
+            (0.30, lookalike),
+        ):
+            groups.append((SUITABLE_SHARE * share * (REAL_SHARE if both else 1.0), members))
         refused = sorted(set(kinds) - {"suitable"})
-        total = sum(HARD_TO_REFUSE.get(kind, 1.0) for kind in refused)
         for kind in refused:
-            members = kinds == kind
-            share = HARD_TO_REFUSE.get(kind, 1.0) / total
-            self.weights[members] = (1 - SUITABLE_SHARE) * share / members.sum()
+            for origin in (real, ~real):
+                members = (kinds == kind) & origin
+                weight = HARD_TO_REFUSE.get(kind, 1.0) * (REAL_WEIGHT if origin is real else 1.0)
+                groups.append(((1 - SUITABLE_SHARE) * weight / 12.0, members))
+        self.weights = np.zeros(len(hips))
+        for share, members in groups:
+            if members.any():
+                self.weights[members] += share / members.sum()
         self.weights /= self.weights.sum()
-        self.patch_weights = self.weights * np.where(suitable, 1.0, 0.0)
-        self.patch_weights[groups["borderline"]] = 0.0
+        self.patch_weights = self.weights * np.where(suitable & ~(np.isnan(loose) & ~real), 1.0, 0.0)
         self.patch_weights /= max(self.patch_weights.sum(), 1e-12)
         self.generator = np.random.default_rng(seed)
+        self.pairs = np.array([(line, first) for line, first in enumerate(hips.originals()) if first >= 0]).reshape(
+            -1, 2
+        )
+        self.pair_weights = self._pair_weights(hips)
+
+    def _pair_weights(self, hips: HipSet) -> npt.NDArray[np.float64]:
+        """Every film equally often, cemented stems as often as the others, cups as often as stems; look-alikes and shams
+        take LOOKALIKE_PAIRS of all."""
+        strata: dict[tuple[str, str, bool], dict[str, int]] = {}
+        keys = []
+        for line, _ in self.pairs:
+            record = hips.records[line]
+            cemented = "cemented" if record["fixation"] == "cemented" else "other"
+            lucent = record["variant"] in ("loose", "partial")
+            key = cemented, "cup" if record["components"] == ["cup"] else "stem", lucent
+            film = str(record["film"])
+            keys.append((key, film))
+            strata.setdefault(key, {}).setdefault(film, 0)
+            strata[key][film] += 1
+        weights = np.array(
+            [
+                (1.0 - LOOKALIKE_PAIRS if key[2] else LOOKALIKE_PAIRS) / (len(strata[key]) * strata[key][film])
+                for key, film in keys
+            ]
+        )
+        return weights / weights.sum() if len(weights) else weights
 
     def draw(self, count: int, *, patches: bool = False) -> Tensor:
         weights = self.patch_weights if patches else self.weights
         return torch.from_numpy(self.generator.choice(len(weights), count, p=weights))
+
+    def draw_pairs(self, count: int) -> Tensor:
+        """(count, 2): a film with a line, and its original."""
+        return torch.from_numpy(self.pairs[self.generator.choice(len(self.pairs), count, p=self.pair_weights)])
 
 
 def patch_centers(masks: Tensor, generator: torch.Generator, patch_px: float) -> Tensor:
@@ -175,6 +232,23 @@ def load_network(path: Path, network: str) -> nn.Module:
     return model.eval()
 
 
+def begin_from(model: nn.Module, start: Path) -> None:
+    """Take over the averaged weights of a checkpoint, or those of a bundle folder; a gate of other outputs stays fresh."""
+    if start.is_dir():
+        state = {
+            name: value.float() if value.is_floating_point() else value
+            for name, value in load_file(start / WEIGHTS_FILE).items()
+        }
+    else:
+        state = torch.load(start, weights_only=True)["average"]
+    fresh = model.state_dict()
+    for name in [
+        name for name in state if name.startswith("suitability_head.2.") and state[name].shape != fresh[name].shape
+    ]:
+        state[name] = fresh[name]
+    model.load_state_dict(state)
+
+
 def _steps(run: Run, options: FitOptions, quiet: bool) -> Iterator[int]:
     with tqdm(
         total=options.steps, initial=run.step, unit="step", file=sys.stderr, mininterval=20, disable=quiet
@@ -237,7 +311,7 @@ def _train(
     locator = options.network == "locator"
     model: nn.Module = (HipLocator() if locator else LucencyNet()).to(memory_format=torch.channels_last)
     if start is not None:
-        model.load_state_dict(torch.load(start, weights_only=True)["average"])
+        begin_from(model, start)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
     run = Run(model, copy.deepcopy(model).eval(), optimizer)
     checkpoint = folder / "checkpoint.pt"
@@ -323,25 +397,56 @@ def _network_step(
     patches = (
         step < options.patch_until * options.steps and float(torch.rand((), generator=shared)) < options.patch_share
     )
-    at = sampler.draw((options.patch_batch if patches else options.batch) // options.processes, patches=patches)
-    pixels, masks = hips.pixels[at], hips.masks[at]
-    labels, suitability = hips.labels[at], hips.suitability[at]
     if patches:
+        at = sampler.draw(options.patch_batch // options.processes, patches=True)
+        pixels, masks = hips.pixels[at], hips.masks[at]
+        labels, suitability = hips.labels[at], hips.suitability[at]
         centers = patch_centers(masks, generator, options.patch_size)
         batch = make_batch(
             pixels, masks, hips.landmarks[at],
             size=options.patch_size, generator=generator, options=options.augment, centers=centers, zoom=(0.62, 1.0),
         )  # fmt: skip
-    else:
-        batch = make_batch(
-            pixels, masks, hips.landmarks[at], size=options.input_size, generator=generator, options=options.augment
-        )
-    with _precision(options):
-        raw = model.training_outputs(batch.image.to(memory_format=torch.channels_last))
-    if patches:
+        with _precision(options):
+            raw = model.training_outputs(batch.image.to(memory_format=torch.channels_last))
         loss = patch_loss(raw, batch.masks, labels, suitability)
         return loss, {"patch": float(loss.detach())}
-    return whole_loss(raw, batch.masks, labels, suitability, batch.landmarks, options.weights)
+    size = options.batch // options.processes
+    pairs = (
+        sampler.draw_pairs(round(0.5 * PAIR_SHARE * size))
+        if len(sampler.pairs)
+        else torch.zeros(0, 2, dtype=torch.long)
+    )
+    count = len(pairs)
+    state = generator.get_state()
+    parts = []
+    for number, at in enumerate((pairs[:, 0], pairs[:, 1], sampler.draw(size - 2 * count))):
+        if not len(at):
+            continue
+        if number == 1:
+            generator.set_state(state)  # a film and its original are changed alike
+        parts.append(_varied(hips, at, generator, options))
+    image, masks, landmarks, labels, suitability = (torch.cat(column) for column in zip(*parts, strict=True))
+    with _precision(options):
+        raw = model.training_outputs(image.to(memory_format=torch.channels_last))
+    loss, losses = whole_loss(raw, masks, labels, suitability, landmarks, options.weights)
+    if count:
+        drawn = torch.nan_to_num(labels[:count, 1:], nan=0.0) > 0
+        together = pair_loss(raw["components"][:count], raw["components"][count : 2 * count], drawn)
+        loss = loss + options.weights.pairs * together
+        losses["pairs"] = float(together.detach())
+    return loss, losses
+
+
+def _varied(
+    hips: HipSet, at: Tensor, generator: torch.Generator, options: FitOptions
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Whole hips, randomly changed: image, masks, landmarks, labels, suitability."""
+    batch = make_batch(
+        hips.pixels[at], hips.masks[at], hips.landmarks[at],
+        size=options.input_size, generator=generator, options=options.augment,
+    )  # fmt: skip
+    batch, labels, suitability = cut_films(batch, hips.labels[at], hips.suitability[at], options.augment, generator)
+    return batch.image, batch.masks, batch.landmarks, labels, suitability
 
 
 def _locator_step(
@@ -386,7 +491,13 @@ def _locator_step(
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     defaults = FitOptions()
     parser = subparsers.add_parser("fit", help="train the bundled network or the locator on prepared hips")
-    parser.add_argument("--data", type=Path, required=True, help="folder that `prepare` wrote")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders that `prepare` or `insert` wrote")
+    parser.add_argument(
+        "--hold-out",
+        metavar="K/N",
+        default="",
+        help="leave out every real film whose patient falls into fold K of N (from 0)",
+    )
     parser.add_argument("--held-out", type=Path, help="another such folder, to watch progress on")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--network", choices=("lucency-net", "locator"), default=defaults.network)
@@ -397,7 +508,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--growing", action="store_true", help="take up new shards of --data while training")
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--processes", type=int, default=defaults.processes)
-    parser.add_argument("--start", type=Path, help="checkpoint.pt of another run to begin from")
+    parser.add_argument("--start", type=Path, help="checkpoint.pt of another run, or a bundle folder, to begin from")
     parser.add_argument("--full-precision", action="store_true")
     parser.set_defaults(run=run_command)
 
@@ -409,12 +520,13 @@ def run_command(arguments: argparse.Namespace) -> int:
         batch=arguments.batch,
         learning_rate=arguments.learning_rate,
         patch_until=arguments.patch_until,
-        growing=str(arguments.data) if arguments.growing else "",
+        growing=str(arguments.data[0]) if arguments.growing else "",
         seed=arguments.seed,
         processes=arguments.processes,
         reduced_precision=not arguments.full_precision,
     )
-    hips = load_shards(arguments.data)
+    hips = joined([load_shards(folder) for folder in arguments.data])
+    hips = without_fold(hips, arguments.hold_out)
     held_out = load_shards(arguments.held_out) if arguments.held_out else None
     print(f"{len(hips)} hips from {len(hips.shards)} shards", file=sys.stderr)  # noqa: T201
     fit(arguments.out, hips, held_out, options, arguments.start)

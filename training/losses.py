@@ -15,6 +15,9 @@ LUCENCY_PLANES = [MASKS.index(f"{component}_lucency") for component in COMPONENT
 AUXILIARY_PLANES = [MASKS.index(name) for name in ("implant", "stem_interface", "cup_interface")]
 
 
+STEADY = 0.3  # of the score of what was not altered, or not by a lucent line, relative to the rise by a line
+
+
 @dataclass(frozen=True)
 class LossWeights:
     evidence: float = 1.0
@@ -22,6 +25,7 @@ class LossWeights:
     components: float = 0.35
     landmarks: float = 0.12
     suitability: float = 0.4
+    pairs: float = 0.3
 
 
 def known_bce(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -39,13 +43,13 @@ def known_bce(logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> 
 def evidence_targets(masks: Tensor, labels: Tensor, quiet: Tensor) -> Tensor:
     """(B, 2, h, w): 1 where a loose component shows its lucency, 0 elsewhere, nan where nobody can say.
 
-    A borderline component's lucent cells are nan. `quiet` (B,) marks images that must stay dark altogether (no
+    A drawn borderline line (label between 0 and 1) counts; the lucent cells of a component of unknown label are nan. `quiet` (B,) marks images that must stay dark altogether (no
     implant); other images without labels (lateral, cropped, ...) are nan near their implant.
     """
     lucency = masks[:, LUCENCY_PLANES]
     component = labels[:, [LABELS.index(name) for name in COMPONENTS]]
     state = component[:, :, None, None].expand_as(lucency)
-    target = torch.where(state == 1, lucency, torch.zeros_like(lucency))
+    target = torch.where(state > 0, lucency, torch.zeros_like(lucency))
     unknown = torch.isnan(state) & (lucency > 0) & ~quiet[:, None, None, None]
     return torch.where(unknown, torch.full_like(target, torch.nan), target)
 
@@ -67,7 +71,8 @@ def evidence_loss(logits: Tensor, targets: Tensor, bands: Tensor) -> Tensor:
 
 
 def landmark_loss(heatmaps: Tensor, points: Tensor) -> Tensor:
-    """Cross-entropy of each heatmap's softmax with a Gaussian (one cell) at the point; uniform where it is absent."""
+    """Cross-entropy of each heatmap's softmax with a Gaussian (one cell) at the point; uniform where it is absent (nan),
+    nothing where nobody knows it (inf)."""
     height, width = heatmaps.shape[-2:]
     present = torch.isfinite(points).all(dim=2)
     at = torch.where(torch.isfinite(points), points, torch.zeros_like(points)) / EVIDENCE_STRIDE - 0.5
@@ -79,7 +84,7 @@ def landmark_loss(heatmaps: Tensor, points: Tensor) -> Tensor:
     uniform = torch.full_like(target, 1.0 / (height * width))
     target = torch.where(present.unsqueeze(2), target, uniform)
     cross_entropy = -(target * torch.log_softmax(heatmaps.flatten(2), dim=2)).sum(dim=2)
-    weight = torch.where(present, 1.0, 0.15)
+    weight = torch.where(present, 1.0, 0.15) * ~torch.isinf(points).any(dim=2)
     return (cross_entropy * weight).sum() / weight.sum().clamp_min(1.0)
 
 
@@ -110,6 +115,22 @@ def patch_loss(raw: dict[str, Tensor], masks: Tensor, labels: Tensor, suitabilit
     dense = evidence_loss(raw["evidence"], evidence_targets(masks, labels, quiet), bands)
     auxiliary = masks[:, AUXILIARY_PLANES]
     return dense + 0.3 * known_bce(raw["auxiliary"], auxiliary, 1.0 + 3.0 * auxiliary)
+
+
+def pair_loss(with_line: Tensor, original: Tensor, drawn: Tensor, margin: float = 2.0) -> Tensor:
+    """Component logits (P, 2) of altered films and of their originals: a line must raise its component's score, and nothing
+    else may change one.
+
+    `drawn` (P, 2) is True where a line was drawn; elsewhere the other component, a look-alike or a sham was altered.
+    """
+    change = with_line - original
+    rise, other = change[drawn], change[~drawn]
+    loss = with_line.sum() * 0.0
+    if len(rise):
+        loss = loss + F.softplus(margin - rise).mean()
+    if len(other):
+        loss = loss + STEADY * F.smooth_l1_loss(other, torch.zeros_like(other))
+    return loss
 
 
 def locator_targets(hips: list[Tensor], size: int = LOCATOR_SIZE) -> tuple[Tensor, Tensor, Tensor]:
