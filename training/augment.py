@@ -34,7 +34,7 @@ class AugmentOptions:
     shutter_probability: float = 0.3  # edges of the exposed field, white or black, whatever the image shows
     gamma: float = 0.6  # log of the widest gamma, either way
     halo_probability: float = 0.25  # edge enhancement so wide that metal gets a dark rim: in every class alike
-    cut_probability: float = 0.3  # the film ends within, or just beyond, the implant
+    cut_probability: float = 0.4  # the film ends within, or just beyond, the implant
 
 
 @dataclass

@@ -35,7 +35,7 @@ from training.simulation.evaluation_sets import refuse_reserved, training_seed
 from training.simulation.truth import Suitability
 
 CHUNK = 16  # hips at once where nothing is learnt
-CUT_OFTEN = AugmentOptions(cut_probability=0.45)
+CUT_OFTEN = AugmentOptions(cut_probability=0.5)
 _COMPLETE = [SUITABILITY.index(name) for name in ("stem_complete", "cup_complete")]
 # Of all that is trained on, by kind; the kinds that are not named share the rest. Real films are kinds of their own, and so
 # are hips of which a part is cut off.

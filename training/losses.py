@@ -24,7 +24,7 @@ class LossWeights:
     auxiliary: float = 0.3
     components: float = 0.35
     landmarks: float = 0.12
-    suitability: float = 0.4
+    suitability: float = 0.8
     pairs: float = 0.3
 
 

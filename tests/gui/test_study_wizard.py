@@ -132,7 +132,9 @@ def test_names_and_truth_can_be_kept_off_the_screen(qtbot, wizard, tmp_path):
 def test_cases_that_trained_the_network_are_refused_in_words(qtbot, wizard, tmp_path):
     fill(qtbot, wizard, list_of(radiographs(tmp_path / "images")))
     wizard.state.set_network(
-        Network(NETWORK.id, NETWORK.sha256, "", 50.0, True, frozenset({wizard.state.rows[3].image_sha256}))
+        Network(
+            NETWORK.id, NETWORK.sha256, "", 50.0, TrainingData.SIMULATED, frozenset({wizard.state.rows[3].image_sha256})
+        )
     )
     assert "used to train lucency-1" in wizard.cases.model.problem_of(3)
     assert any(sentence.startswith("Row 4: this image was used") for sentence in sentences(wizard, Part.CASES))

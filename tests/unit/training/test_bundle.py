@@ -50,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Namespace(
                 network=root / "lucency-net" / "checkpoint.pt", locator=root / "locator" / "checkpoint.pt",
                 data=[root / "data"], out=root / "tiny", version="0.0.1", title="Tiny", work=root / "work",
-                sets=["fresh"], limit=[], workers=1, earlier=[], note="",
+                sets=["fresh"], limit=[], workers=1, earlier=[], note="", films=None, figures=[],
             )
         )  # fmt: skip
     return root
@@ -181,10 +181,9 @@ def test_shares_and_areas_come_with_intervals() -> None:
 
 def test_an_image_is_refused_only_when_all_its_proposals_are(made: Path) -> None:
     card = load_bundle(made / "tiny").card
-    seen = dict.fromkeys(card.suitability, 1.0)
 
     def row(logit: float) -> dict[str, object]:
-        logits = [0.0, 0.0, 0.0] + [logit] * len(seen)
+        logits = [0.0 if name in ("loose", "stem", "cup") else logit for name in card.outputs]
         return {"hip_suitability": "native", "record": {"seed": 1, "index": 1}, "logits": logits, "truth": {}}
 
     def share(name: str, *rows: dict[str, object]) -> float:
@@ -192,9 +191,25 @@ def test_an_image_is_refused_only_when_all_its_proposals_are(made: Path) -> None
 
     assert share("refused: native", row(-30.0), row(-30.0)) == 1.0
     assert share("refused: native", row(-30.0), row(30.0)) == 0.0
-    # Of a native hip the missing implant is the reason; of a cropped one it is not.
+    # Of a native hip the missing implant is the reason; of a lateral view it is not.
     assert share("refused for a fitting reason: native", row(-30.0), row(30.0)) == 1.0
-    assert share("refused for a fitting reason: cropped", row(-30.0) | {"hip_suitability": "cropped"}) == 0.0
+    assert share("refused for a fitting reason: lateral", row(-30.0) | {"hip_suitability": "lateral"}) == 0.0
+
+
+def test_a_cropped_image_is_judged_by_its_parts(made: Path) -> None:
+    card = load_bundle(made / "tiny").card
+
+    def row(stem: float, cup: float, targets: dict[str, float]) -> dict[str, object]:
+        said = dict.fromkeys(card.outputs, 30.0) | {"stem_complete": stem, "cup_complete": cup}
+        logits = [said[name] for name in card.outputs]
+        known = {"hip_suitability": "cropped", "record": {"seed": 1, "index": 1}, "truth": {}}
+        return known | {"logits": logits, "suitability_targets": targets}
+
+    cut_stem = {"stem_complete": 0.0, "cup_complete": 1.0}
+    rows = [row(-30.0, 30.0, cut_stem), row(30.0, 30.0, cut_stem)]
+    found = {metric.name: metric.value for metric in gate(rows, card, "gate")}
+    assert found["cropped: complete part assessed"] == 1.0
+    assert found["cropped: cut part not assessed"] == 0.5
 
 
 def test_overlap_and_dilation() -> None:
