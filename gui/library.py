@@ -30,13 +30,14 @@ class CaseLibrary(QObject):
     """Opens what is asked for, reads ahead, draws thumbnails.
 
     A radiograph that fails to open marks its row and changes nothing else; one that was asked for and then left
-    for another is decoded for the cache at most, never shown.
+    for another is decoded for the cache at most, never shown. `selected` is the row whose radiograph is on screen, and
+    no other; `asked` is where next and previous go on from.
     """
 
     cases_changed = Signal()  # the list was replaced or has grown
     case_changed = Signal(int)  # a row's state or thumbnail
     identified = Signal(object)  # CaseItem: the hash of its file is known
-    selected_changed = Signal(int)  # the row that was asked for; -1 when there is none
+    selected_changed = Signal(int)  # `selected`, also where a row was asked for that is not on screen yet
     opening_changed = Signal()  # `opening` is another job, or None
     opened = Signal(object, object)  # CaseItem, Radiograph
     open_failed = Signal(str, str)  # sentence, details
@@ -46,7 +47,8 @@ class CaseLibrary(QObject):
         super().__init__(parent)
         self._jobs = jobs
         self._cases: list[CaseItem] = []
-        self._selected = -1
+        self._asked = -1
+        self._shown: CaseItem | None = None
         self._opening: Job | None = None
         self._prefetching: Job | None = None
         self._thumbnail_job: Job | None = None
@@ -71,8 +73,13 @@ class CaseLibrary(QObject):
 
     @property
     def selected(self) -> int:
+        """The row of the case on screen; -1 when there is none."""
+        return self._cases.index(self._shown) if self._shown is not None else -1
+
+    @property
+    def asked(self) -> int:
         """The row that was last asked for; it may still be opening, or have failed."""
-        return self._selected
+        return self._asked
 
     @property
     def opening(self) -> Job | None:
@@ -116,7 +123,7 @@ class CaseLibrary(QObject):
         self._again.stop()
         self._cases.clear()
         self._images.clear()
-        self._selected = -1
+        self._asked, self._shown = -1, None
         self.cases_changed.emit()
         self.selected_changed.emit(-1)
         self.opening_changed.emit()
@@ -130,8 +137,8 @@ class CaseLibrary(QObject):
         if self._opening is not None:
             self._opening.abandon()
             self._opening = None
-        self._selected = row
-        self.selected_changed.emit(row)
+        asked, self._asked = self._asked, row
+        self._announce_row(asked)
         kept = self._images.get((item.source, frame))
         if kept is not None:
             self._images.move_to_end((item.source, frame))
@@ -143,17 +150,19 @@ class CaseLibrary(QObject):
         job.done.connect(guarded(self, lambda radiograph: self._on_decoded(job, item, radiograph)))
         job.failed.connect(guarded(self, lambda sentence, details: self._on_failed(job, item, sentence, details)))
         job.ended.connect(guarded(self, lambda: self._on_ended(job)))
+        self._announce(item)
+        self.selected_changed.emit(self.selected)
         self.opening_changed.emit()
 
     def step(self, by: int) -> None:
         """Next (+1) or previous (-1) case."""
-        row = min(max(self._selected + by, 0), len(self._cases) - 1)
-        if self._cases and row != self._selected:
+        row = min(max(self._asked + by, 0), len(self._cases) - 1)
+        if self._cases and row != self._asked:
             self.open(row)
 
     def open_next_unread(self) -> bool:
         """Open the next case without a reading; False when there is none."""
-        for row in (*range(self._selected + 1, len(self._cases)), *range(max(self._selected, 0))):
+        for row in (*range(self._asked + 1, len(self._cases)), *range(max(self._asked, 0))):
             if self._cases[row].state in (CaseState.UNREAD, CaseState.DRAFT):
                 self.open(row)
                 return True
@@ -173,7 +182,9 @@ class CaseLibrary(QObject):
         item.sha256, item.error = radiograph.sha256, ""  # the controller says by itself how far its reading is
         if item.state is CaseState.ERROR:
             item.state = CaseState.UNREAD
+        self._shown = item
         self._announce(item)
+        self.selected_changed.emit(self.selected)
         self.opened.emit(item, radiograph)
         QTimer.singleShot(0, lambda: self._after_opening(item, radiograph))
 
@@ -193,6 +204,7 @@ class CaseLibrary(QObject):
     def _on_ended(self, job: Job) -> None:
         if job is self._opening:
             self._opening = None
+            self._announce_row(self._asked)
             self.opening_changed.emit()
 
     def _keep(self, item: CaseItem, radiograph: Radiograph) -> None:
@@ -206,7 +218,7 @@ class CaseLibrary(QObject):
 
     def _prefetch_next(self) -> None:
         """Decode the next case while the reader looks at this one."""
-        row = self._selected + 1
+        row = self._asked + 1
         if self._prefetching is not None or not 0 < row < len(self._cases):
             return
         item = self._cases[row]
@@ -231,7 +243,7 @@ class CaseLibrary(QObject):
         """One at a time, in the order of the list, starting at what is on screen."""
         if self._thumbnail_job is not None:
             return
-        start = max(self._selected, 0)
+        start = max(self._asked, 0)
         order = [*range(start, len(self._cases)), *range(start)]
         waiting = [self._cases[row] for row in order if self._lacks_thumbnail(self._cases[row])]
         # What took too long comes last, and only once the machine had a moment to itself.
@@ -275,6 +287,14 @@ class CaseLibrary(QObject):
         if job is self._thumbnail_job:
             self._thumbnail_job = None
             self._next_thumbnail()
+
+    def is_opening(self, item: CaseItem) -> bool:
+        """It was asked for, and is not on screen yet."""
+        return self._opening is not None and 0 <= self._asked < len(self._cases) and self._cases[self._asked] is item
+
+    def _announce_row(self, row: int) -> None:
+        if 0 <= row < len(self._cases):
+            self.case_changed.emit(row)
 
     def _announce(self, item: CaseItem) -> None:
         if item in self._cases:

@@ -42,6 +42,7 @@ from gui.views.welcome import WelcomeView
 from gui.window.action_states import ActionStates
 from gui.window.advanced_maps import AdvancedMaps
 from gui.window.banner import ResearchBanner
+from gui.window.case_title import CaseTitle
 from gui.window.columns import ReadingColumns
 from gui.window.form_link import FormLink
 from gui.window.head_calibration import HeadCalibration
@@ -132,8 +133,9 @@ class MainWindow(QMainWindow):
         self._advanced = AdvancedMaps(self, self.actions_.submenus["advanced"], self._jobs, controller, self.notice)
 
     def _lay_out(self) -> None:
-        image = _column(self.panes, MapBar(self._controller, self._overlay), stretched=self.panes)
-        answers = _column(FittingScroll(self.diagnosis), rule(), self.form, stretched=self.form)
+        controller = self._controller
+        image = _column(CaseTitle(controller), self.panes, MapBar(controller, self._overlay), stretched=self.panes)
+        answers = _column(FittingScroll(self.diagnosis), rule(), CaseTitle(controller), self.form, stretched=self.form)
         self.columns = ReadingColumns(self.case_list, image, answers)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
@@ -157,6 +159,7 @@ class MainWindow(QMainWindow):
         controller.diagnosis_changed.connect(self._note_overlay)
         controller.mode_changed.connect(self._on_mode)
         controller.record_failed.connect(self.show_problem)
+        controller.record_warned.connect(self.show_problem)
         overlay.changed.connect(self._keep_overlay)
         overlay.shown_changed.connect(self._note_overlay)
         preferences.changed.connect(self._on_preference)
@@ -246,8 +249,10 @@ class MainWindow(QMainWindow):
         self.columns.fit()
 
     def _on_open_failed(self, sentence: str, details: str) -> None:
-        kept = " The radiograph before it stays on screen." if self._controller.radiograph is not None else ""
-        self.show_problem(sentence + kept, details)
+        label = self._library.cases[self._library.asked].label
+        shown = self._controller.shown
+        kept = f" {shown.label} stays on screen." if shown is not None else ""
+        self.show_problem(f"{label}: {sentence}{kept}", details)
 
     def _refresh_busy(self) -> None:
         """Anything that takes over half a second shows, and can be cancelled."""

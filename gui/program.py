@@ -34,7 +34,7 @@ from inference import CACHE_FOLDER
 from inference import worker as inference_worker
 from inference.model_bundle import ModelCard
 from study.model import Reader
-from study.store import History, Location, StudyStore
+from study.store import History, Location, StoreError, StudyStore
 
 if TYPE_CHECKING:
     from gui.study.desk import StudyDesk
@@ -90,7 +90,6 @@ class Program(QObject):
         self.undo_stack = QUndoStack(self)
         self.marks = AnnotationModel(self.undo_stack, self)
         self.overlay = OverlayState(self)
-        preferences.data_folder.mkdir(parents=True, exist_ok=True)
         self.controller = ReadingController(
             self.jobs,
             self.library,
@@ -316,7 +315,11 @@ class Program(QObject):
 
     def _open_recorded(self, image_sha256: str, frame: int) -> None:
         """A reading's case, where its image was last seen."""
-        location = self.store.location(image_sha256)
+        try:
+            location = self.store.location(image_sha256)
+        except StoreError as error:
+            self.window.show_problem(error.sentence, error.details)
+            return
         if location is None:
             self.window.show_problem("It is not known where this image lies; relink it in the record.")
             return
@@ -379,6 +382,16 @@ class Program(QObject):
         if sample is not None:
             self.window.opening.open_samples(sample)
         self.window.opening.open_paths(list(paths))
+
+    def open_from_elsewhere(self, paths: Sequence[Path], sample: bool) -> None:
+        """A second start has handed these over: they open here, in the window that is brought to the front."""
+        self.open(paths, sample=0 if sample else None)
+        window = self.window
+        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+        window.show()
+        window.raise_()
+        window.activateWindow()
+        QApplication.alert(window)  # where the system lets no program come to the front by itself
 
     def close(self) -> None:
         """Workers first, then the record: what was acknowledged is on disk, what was entered is in a draft."""

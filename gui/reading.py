@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from gui.autosave import Autosave, DraftStore
 from gui.cases import CaseItem, CaseState, Hip
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gui.jobs import Jobs
 
 log = logging.getLogger(__name__)
+OPEN_AGAIN_MS = 5000  # after the record could not be opened: a drive may come back, another program let go of it
 
 
 class Marks(Protocol):
@@ -47,6 +48,8 @@ class Marks(Protocol):
 
 class Store(EventStore, DraftStore, Protocol):
     """study.store.StudyStore, as far as the controller uses it."""
+
+    warnings: list[str]
 
     @property
     def pending(self) -> int: ...
@@ -67,6 +70,8 @@ class ReadingController(ShownCase):
     record_failed = Signal(str, str)
     record_opened = Signal()
     pending_changed = Signal(int)  # events handed to the store and not yet acknowledged
+    not_saved_changed = Signal()
+    record_warned = Signal(str)  # a sentence about what was found, or not found, when the record was opened
     _store_opened = Signal(object)  # the store's future, from its thread
 
     def __init__(
@@ -90,7 +95,10 @@ class ReadingController(ShownCase):
         self._draft: Draft | None = None
         self._unacknowledged: dict[str, tuple[Hip, Reading | None, Reading | None]] = {}
         self._loading = False
-        self._store_is_open = self._store_has_failed = False
+        self._store_is_open = False
+        self._store_failure = ""  # why the record cannot be opened, a sentence
+        self._open_again = QTimer(self, singleShot=True, interval=OPEN_AGAIN_MS)
+        self._open_again.timeout.connect(self.open_record)
         self.history = History()
         self._recorder = Recorder(store, self.history, app_version, self)
         self._recorder.pending_changed.connect(self.pending_changed)
@@ -99,6 +107,7 @@ class ReadingController(ShownCase):
         self._assessor.proposed.connect(self._on_proposed)
         self._assessor.changed.connect(self._announce_diagnosis)
         self._autosave = Autosave(store, self._snapshot, self)
+        self._autosave.failure_changed.connect(self.not_saved_changed)
         marks.changed.connect(self._on_marks_changed)
         library.opened.connect(self._show)
         library.emptied.connect(self._close)
@@ -117,6 +126,16 @@ class ReadingController(ShownCase):
     def store_pending(self) -> int:
         """What the store was handed, drafts included, and has not written yet."""
         return self._store.pending
+
+    @property
+    def can_record(self) -> bool:
+        """False where the record cannot be opened: the form is to be read only."""
+        return not self._store_failure
+
+    @property
+    def not_saved(self) -> str:
+        """Why what is entered now is not saved, a sentence; "" where it is."""
+        return self._store_failure or self._autosave.failure
 
     @property
     def unsaved_since(self) -> float | None:
@@ -204,6 +223,8 @@ class ReadingController(ShownCase):
         """A sentence that says what is missing, or "" when the answer can be recorded."""
         if self._radiograph is None:
             return "Open a radiograph first."
+        if self._store_failure:
+            return self._store_failure
         if self.hip is None:
             return "The hip region is not there yet."
         if self.hip.recorded is not None and not self.hip.is_changed and not self._marks_changed(self.hip):
@@ -363,7 +384,7 @@ class ReadingController(ShownCase):
         self._announce_case()
         self._store.note_location(radiograph.sha256, radiograph.path.absolute(), radiograph.member)
         self._assessor.begin(radiograph)
-        if self._store_is_open or self._store_has_failed:
+        if self._store_is_open or self._store_failure:
             self._restore()
 
     def show_frame(self, frame: int) -> None:
@@ -385,18 +406,27 @@ class ReadingController(ShownCase):
         self._hips, self._current = [], 0
 
     def _on_store_opened(self, future: Future[None]) -> None:
-        """The record can be read from now on without waiting. Where it has failed, reading goes on and says so."""
+        """The record can be read from now on without waiting. Where it has failed, nothing can be entered until it opens."""
         error = future.exception()
-        if error is not None:
+        failure = "" if error is None else str(error)
+        if failure and failure != self._store_failure:
             log.error("The record could not be opened: %s", error)
-            self.record_failed.emit(str(error), getattr(error, "details", ""))
-        self._store_is_open = error is None
-        self._store_has_failed = error is not None
+            self.record_failed.emit(failure, getattr(error, "details", ""))
+        had_failed, self._store_failure = bool(self._store_failure), failure
+        self._store_is_open = not failure
+        if failure:
+            self._open_again.start()
+        elif had_failed:  # what was entered for this radiograph before can be looked up at last
+            self._restored, self._hips, self._current = False, [], 0
         if self._radiograph is not None and not self._restored:
             self._restore()
+        self.form_state_changed.emit()
+        self.not_saved_changed.emit()
         if self._store_is_open:
             self.refresh_list()
             self.record_opened.emit()
+            for sentence in self._store.warnings:
+                self.record_warned.emit(sentence)
 
     def _restore(self) -> None:
         """Look up what was entered for this radiograph before: a draft, else the recorded readings."""

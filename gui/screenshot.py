@@ -67,7 +67,7 @@ class Screenshot(QObject):
         ):
             return False
         if controller.radiograph is None:
-            return library.cases[library.selected].state is CaseState.ERROR
+            return library.cases[library.asked].state is CaseState.ERROR
         return controller.diagnosis_state in SETTLED and controller.cnn_job is None
 
     def _save(self) -> None:

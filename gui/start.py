@@ -19,6 +19,7 @@ from PySide6.QtCore import QTimer, qInstallMessageHandler
 
 from gui import theme
 from gui.errors import Excepthook, ScrubbingFormatter, start_crash_log
+from gui.one_instance import OneInstance
 from gui.preferences import Preferences
 from gui.program import LOG_FILE, Places, Program, make_application
 from gui.version import app_version
@@ -46,6 +47,13 @@ def run(
     """
     application = make_application(sys.argv[:1])
     preferences = Preferences(data_folder)
+    with contextlib.suppress(OSError):  # the record says so, in the window
+        preferences.data_folder.mkdir(parents=True, exist_ok=True)
+    instance = OneInstance(preferences.data_folder)
+    if picture is None and not instance.begin(files, sample=sample):
+        decoder.shutdown()
+        print("Lucency is open already: the files open in its window.")  # noqa: T201 - said where it was started
+        return 0
     theme.apply_theme(application, preferences)
     logs = preferences.data_folder / "logs"
     start_log(logs)
@@ -65,6 +73,7 @@ def run(
         application.exec()
         program.close()
         return shot.exit_code
+    instance.files_given.connect(program.open_from_elsewhere)
     program.window.show()
     program.open(files, sample=0 if sample else None)
     if crash_note:
@@ -78,6 +87,7 @@ def run(
     guard.hush()
     heartbeat.stop()
     program.close()
+    instance.end()
     guard.uninstall()
     return code
 

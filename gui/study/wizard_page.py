@@ -8,16 +8,15 @@ from typing import Any, ClassVar
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QLineEdit,
     QPlainTextEdit,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from gui.study.parts import PageScroll, label, narrow, roomy
 from gui.study.wizard_state import WizardState
+from gui.views.number_fields import DecimalField, WholeField
 from study.protocol import Part
 
 
@@ -83,7 +82,7 @@ class WizardPage(QWidget):
         return Bound(field, lambda: _show_plain(field, read()))
 
     def number(self, read: Callable[[], int], write: Callable[[int], object], low: int, high: int) -> Bound:
-        field = roomy(QSpinBox(minimum=low, maximum=high))
+        field = roomy(WholeField(low, high))
         field.setMaximumWidth(round(8 * self.fontMetrics().height()))
         field.valueChanged.connect(write)
         return Bound(field, lambda: _show_value(field, read()))
@@ -91,7 +90,7 @@ class WizardPage(QWidget):
     def decimal(
         self, read: Callable[[], float], write: Callable[[float], object], low: float, high: float, digits: int
     ) -> Bound:
-        field = roomy(QDoubleSpinBox(minimum=low, maximum=high, decimals=digits, singleStep=10.0 ** (1 - digits)))
+        field = roomy(DecimalField(low, high, decimals=digits, step=10.0 ** (1 - digits)))
         field.setMaximumWidth(round(8 * self.fontMetrics().height()))
         field.valueChanged.connect(write)
         return Bound(field, lambda: _show_value(field, read()))
@@ -124,6 +123,6 @@ def _show_plain(field: QPlainTextEdit, text: str) -> None:
         field.setPlainText(text)
 
 
-def _show_value(field: QSpinBox | QDoubleSpinBox, value: float) -> None:
+def _show_value(field: WholeField | DecimalField, value: float) -> None:
     if field.value() != value:
         field.setValue(value)  # type: ignore[arg-type]

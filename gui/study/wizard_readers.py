@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
 from gui.study.parts import button, label, roomy
 from gui.study.wizard_page import WizardPage
+from gui.views.number_fields import WholeField
 from study.protocol import Part, ReaderGroup
 
 MOST_GROUPS = 12
@@ -43,7 +44,7 @@ class ReadersPage(WizardPage):
                 "small",
             )
         )
-        self.lines: list[tuple[QSpinBox, QLineEdit, QWidget]] = []
+        self.lines: list[tuple[WholeField, QLineEdit, QWidget]] = []
 
     def _show(self) -> None:
         groups = self.state.protocol.readers
@@ -67,7 +68,7 @@ class ReadersPage(WizardPage):
         self.add_button.setEnabled(len(groups) < MOST_GROUPS)
 
     def _add_line(self, index: int) -> None:
-        count = roomy(QSpinBox(minimum=1, maximum=200))
+        count = roomy(WholeField(1, 200))
         count.setAccessibleName(f"Group {index + 1}: number of readers")
         count.valueChanged.connect(partial(self._take, index))
         experience = QLineEdit(maxLength=200, placeholderText="e.g. consultant, at least 10 years of hip surgery")

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QPixmap
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from gui import icons, theme
@@ -14,6 +24,7 @@ from gui.cases import CaseItem, CaseState
 from gui.library import CaseLibrary
 
 ITEM_ROLE = Qt.ItemDataRole.UserRole + 1
+STATE_ROLE = Qt.ItemDataRole.UserRole + 2  # how far its reading is, in words
 STATE_LOOKS = {
     CaseState.UNREAD: ("", "Not read"),
     CaseState.DRAFT: ("edit", "Draft"),
@@ -22,6 +33,7 @@ STATE_LOOKS = {
 }
 
 UNSEEN = "Not looked at yet"
+OPENING = "Opening …"
 
 
 def state_words(item: CaseItem) -> str:
@@ -51,8 +63,10 @@ class CaseListModel(QAbstractListModel):
             return item.label
         if role == Qt.ItemDataRole.ToolTipRole:
             return item.error or item.label
+        if role == STATE_ROLE:
+            return OPENING if self._library.is_opening(item) else state_words(item)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{item.label}, {state_words(item)}"
+            return f"{item.label}, {index.data(STATE_ROLE)}"
         return None
 
     def _reset(self) -> None:
@@ -128,7 +142,7 @@ class CaseDelegate(QStyledItemDelegate):
             painter.setPen(QColor(color))
             painter.setClipRect(rect)
             flags = Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-            painter.drawText(second, int(flags), state_words(item))
+            painter.drawText(second, int(flags), index.data(STATE_ROLE))
         if state & QStyle.StateFlag.State_HasFocus and selected:
             painter.setPen(QColor(now.focus))
             painter.drawRect(rect.adjusted(0, 0, -1, -1))
@@ -147,7 +161,7 @@ class CaseDelegate(QStyledItemDelegate):
 
 
 class CaseListView(QListView):
-    """Selecting a row opens it; dropping is the window's business."""
+    """A row that is clicked is asked for; highlighted is only the case on screen. Dropping is the window's business."""
 
     open_asked = Signal(int)
 
@@ -181,6 +195,10 @@ class CaseListView(QListView):
             index = self.model().index(row, 0) if row >= 0 else QModelIndex()
             self.setCurrentIndex(index)
             if index.isValid():
+                self.selectionModel().select(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            else:
+                self.selectionModel().clearSelection()
+            if index.isValid():
                 self.scrollTo(index)
         finally:
             self._following = False
@@ -188,3 +206,16 @@ class CaseListView(QListView):
     def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if not self._following and current.isValid():
             self.open_asked.emit(current.row())
+            # Once the view is done with the click: the highlight stays on the case that is on screen.
+            QTimer.singleShot(0, self._follow_selected)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up and down go on from the row that was asked for, past one that cannot be opened."""
+        by = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
+        if by is None or event.modifiers():
+            super().keyPressEvent(event)
+            return
+        row = self._library.asked + by
+        if 0 <= row < len(self._library.cases):
+            self.open_asked.emit(row)
+            self.scrollTo(self.model().index(row, 0))

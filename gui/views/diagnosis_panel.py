@@ -7,7 +7,6 @@ from html import escape
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QDoubleSpinBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -26,6 +25,7 @@ from gui.cases import DiagnosisState
 from gui.preferences import Preferences
 from gui.reading import ReadingController
 from gui.views.elided_label import ElidedLabel
+from gui.views.number_fields import DecimalField
 from gui.views.score_bar import Scale, ScoreBar
 from gui.words import TRAINED_ON, score_words
 from imaging.radiograph import Side
@@ -175,10 +175,7 @@ class DiagnosisPanel(QWidget):
         self._prevalence_label = QLabel("Loose among your patients")
         self._prevalence_label.setProperty("role", "small")
         grid.addWidget(self._prevalence_label, 0, 0)
-        self._prevalence = QDoubleSpinBox()
-        self._prevalence.setRange(0.0, 99.0)
-        self._prevalence.setDecimals(0)
-        self._prevalence.setSuffix(" %")
+        self._prevalence = DecimalField(0.0, 99.0, step=1.0, suffix=" %")
         self._prevalence.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._prevalence.setSpecialValueText("not set")
         self._prevalence.setAccessibleName("Share of loose hips among your patients, in per cent")

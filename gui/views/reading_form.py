@@ -96,14 +96,20 @@ class ReadingForm(QWidget):
     def state(self) -> FormState:
         return self._state
 
-    def set_state(self, state: FormState, recorded_at: datetime | None = None, mode: ReadingMode | None = None) -> None:
-        """`recorded_at` (local time) and `mode` are shown with a locked reading."""
+    def set_state(
+        self,
+        state: FormState,
+        recorded_at: datetime | None = None,
+        mode: ReadingMode | None = None,
+        reason: str = "",
+    ) -> None:
+        """`recorded_at` (local time) and `mode` are shown with a locked reading, `reason` where nothing is saved."""
         self._state = state
         self._submit_tried = False
         for action in self.actions():
             action.setEnabled(state.editable)
         self.body.setEnabled(state.editable)
-        self.head.show_state(state, recorded_at, mode)
+        self.head.show_state(state, recorded_at, mode, reason if state is FormState.UNSAVED else "")
         self.foot.show_state(state, mode)
         self._show_problem()
 

@@ -13,11 +13,12 @@ from PySide6.QtGui import (
     QPen,
     QValidator,
 )
-from PySide6.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gui import theme
 from gui.answer_rules import step_score
 from gui.draft import Answer
+from gui.views.number_fields import WholeField, read_number
 from study.model import Call
 
 
@@ -193,7 +194,7 @@ class ScoreSlider(QWidget):
         self.setAccessibleDescription(said)
 
 
-class ScoreSpin(QSpinBox):
+class ScoreSpin(WholeField):
     """The score as a number; blank until given, and never 50."""
 
     given = Signal(object)  # int or None
@@ -201,8 +202,7 @@ class ScoreSpin(QSpinBox):
     BLANK = -1
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setRange(self.BLANK, 100)
+        super().__init__(self.BLANK, 100)
         self.setSpecialValueText("–")
         self.setValue(self.BLANK)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -231,22 +231,17 @@ class ScoreSpin(QSpinBox):
         return up | down
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        digits = text.strip("– ")
-        if not digits:
-            return QValidator.State.Acceptable, text, position
-        if not (digits.isascii() and digits.isdecimal()) or int(digits) > 100:
-            return QValidator.State.Invalid, text, position
-        state = QValidator.State.Intermediate if int(digits) == 50 else QValidator.State.Acceptable
-        return state, text, position
+        state, text, position = super().validate(text.strip("– "), position)
+        return QValidator.State.Intermediate if read_number(text) == 50 else state, text, position
 
-    def valueFromText(self, text: str) -> int:
-        digits = text.strip("– ")
-        return int(digits) if digits else self.BLANK
+    def fixup(self, text: str) -> str:
+        """A 50 that is left behind is no score; least of all the 5 that was there on the way to it."""
+        return self.specialValueText() if read_number(text.strip("– ")) == 50 else super().fixup(text)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         self.selectAll()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)  # puts the last value in the place of a 50
+        super().focusOutEvent(event)  # takes a 50 away
         self.text_edited.emit()

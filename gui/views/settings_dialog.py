@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -27,6 +26,7 @@ from PySide6.QtWidgets import (
 from gui.actions import ActionSpec
 from gui.file_dialogs import choose_folder
 from gui.preferences import Device, Preferences, ThemeName
+from gui.views.number_fields import DecimalField
 from gui.views.settings_keys import KeysPage
 from gui.views.shortcut_sheet import plain
 from study.model import ReadingMode
@@ -148,9 +148,7 @@ class _ReadingPage(_Page):
             self.mode_box,
             self.tr("People tend to follow a wrong suggestion. The mode is written into every reading."),
         )
-        self.cutoff_spin = QDoubleSpinBox(decimals=1, singleStep=0.1)
-        self.cutoff_spin.setRange(0.1, 10.0)
-        self.cutoff_spin.setSuffix(" mm")
+        self.cutoff_spin = DecimalField(0.1, 10.0, suffix=" mm")
         self.cutoff_spin.valueChanged.connect(
             lambda value: setattr(self._preferences, "lucency_cutoff_mm", round(value, 1))
         )
@@ -232,9 +230,7 @@ class _CnnPage(_Page):
         self.prevalence_box = QCheckBox(self.tr("State how common loosening is among the hips read here"))
         self.prevalence_box.clicked.connect(self._take_prevalence)
         self._form.addRow(self.prevalence_box)
-        self.prevalence_spin = QDoubleSpinBox(decimals=1, singleStep=1.0)
-        self.prevalence_spin.setRange(0.1, 99.9)
-        self.prevalence_spin.setSuffix(" %")
+        self.prevalence_spin = DecimalField(0.1, 99.9, step=1.0, suffix=" %")
         self.prevalence_spin.setValue(10.0)
         self.prevalence_spin.valueChanged.connect(self._take_prevalence)
         self._row(

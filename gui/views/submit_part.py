@@ -19,6 +19,7 @@ class FormState(Enum):
     SAVING = "saving"  # submitted, the store has not returned yet
     LOCKED = "locked"
     REVISION = "revision"  # editable; revises an answer-first reading, the CNN in view
+    UNSAVED = "unsaved"  # the record cannot be opened: nothing that was entered would be kept
 
     @property
     def editable(self) -> bool:
@@ -47,7 +48,8 @@ class StatePart(QWidget):
         column.addLayout(row)
         column.addWidget(self.mode_label)
 
-    def show_state(self, state: FormState, recorded_at: datetime | None, mode: ReadingMode | None) -> None:
+    def show_state(self, state: FormState, recorded_at: datetime | None, mode: ReadingMode | None, reason: str) -> None:
+        """`reason`: why nothing is saved, for FormState.UNSAVED."""
         match state:
             case FormState.EDITABLE:
                 icon, text = "edit", self.tr("not recorded yet")
@@ -58,9 +60,11 @@ class StatePart(QWidget):
                 icon, text = "lock", self.tr("recorded") + at
             case FormState.REVISION:
                 icon, text = "edit", self.tr("revised answer")
-        self.mode_label.setVisible(state is FormState.LOCKED and mode is not None)
-        if mode is not None:
-            self.mode_label.setText(MODE_WORDS[mode])
+            case FormState.UNSAVED:
+                icon, text = "warning", self.tr("not saved")
+        words = MODE_WORDS[mode] if state is FormState.LOCKED and mode is not None else reason
+        self.mode_label.setVisible(bool(words))
+        self.mode_label.setText(words)
         self._icon_name = icon
         self.state_label.setText(text)
         self._show_icon()

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QFocusEvent
-from PySide6.QtWidgets import QCheckBox, QDoubleSpinBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from gui.answer_rules import finding_in
 from gui.draft import Answer
+from gui.views.number_fields import DecimalField
 from gui.views.zone_schematic import ZONE_NAMES, ZoneSchematic
 
 
@@ -124,18 +125,14 @@ class ZonePart(QWidget):
         self.cutoff_label.setVisible(wide)
 
 
-class WidthSpin(QDoubleSpinBox):
-    """Width of a radiolucent line in mm; blank means that none was given."""
+class WidthSpin(DecimalField):
+    """Width of a radiolucent line in mm; blank means that it was not measured."""
 
     given = Signal(object)  # float or None
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setRange(0.0, 20.0)
-        self.setSingleStep(0.5)
-        self.setDecimals(1)
-        self.setSuffix(" mm")
-        self.setSpecialValueText(self.tr("width"))
+        super().__init__(0.0, 20.0, step=0.5, suffix=" mm")
+        self.setSpecialValueText(self.tr("not measured"))
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setAccessibleName(self.tr("Width of the radiolucent line in millimetres"))
         self.setKeyboardTracking(False)  # "2" on the way to "2.5" is no finding

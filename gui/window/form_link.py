@@ -72,7 +72,9 @@ class FormLink(QObject):
         hip = self._controller.hip
         self._form.setEnabled(hip is not None)
         recorded = hip.recorded if hip is not None else None
-        if hip is None or recorded is None:
+        if not self._controller.can_record:
+            state = FormState.UNSAVED
+        elif hip is None or recorded is None:
             state = FormState.EDITABLE
         elif hip.saving:
             state = FormState.SAVING
@@ -84,8 +86,8 @@ class FormLink(QObject):
         at = hip.recorded_at if hip is not None else None
         if hip is not None:
             self._form.set_side(hip.region.side)
-        self._form.set_state(state, at, mode)
-        locked = state in (FormState.SAVING, FormState.LOCKED)
+        self._form.set_state(state, at, mode, self._controller.not_saved)
+        locked = not state.editable
         if locked:
             self._undo_stack.clear()  # an undo must not change what is recorded
         self._marks.set_read_only(locked)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QStatusBar
 
 from gui.reading import ReadingController
 from gui.views.elided_label import ElidedLabel
+from gui.views.form_parts import restyle
 from gui.views.side_by_side import ReadingPanes
 from inference.model_bundle import ModelCard
 from inference.worker import EngineDescription
@@ -33,6 +34,7 @@ class StatusLine(QStatusBar):
         self._poll = QTimer(self, singleShot=True, interval=SAVED_POLL_MS)
         self._poll.timeout.connect(self.refresh_saved)
         controller.pending_changed.connect(self.refresh_saved)
+        controller.not_saved_changed.connect(self.refresh_saved)
         controller.radiograph_changed.connect(self._show_hint)
         controller.radiograph_changed.connect(self._show_window)
         panes.main.hint_changed.connect(self._show_hint)
@@ -43,13 +45,25 @@ class StatusLine(QStatusBar):
     def refresh_saved(self) -> None:
         """What the store has not returned yet, drafts included."""
         controller = self._controller
+        if controller.not_saved:
+            self._show_saved("Not saved", controller.not_saved)
+            return
         waiting = controller.pending > 0 or controller.unsaved_since is not None or controller.store_pending > 0
         if waiting:
             readings = "" if controller.pending == 0 else f" {controller.pending}"
-            self.saved_label.setText(f"Saving{readings} …")
+            self._show_saved(f"Saving{readings} …")
             self._poll.start()
         else:
-            self.saved_label.setText("All saved" if controller.radiograph is not None else "")
+            self._show_saved("All saved" if controller.radiograph is not None else "")
+
+    def _show_saved(self, words: str, reason: str = "") -> None:
+        """reason: why not."""
+        self.saved_label.setText(words)
+        self.saved_label.setToolTip(reason)
+        role = "warning" if reason else "small"
+        if self.saved_label.property("role") != role:
+            self.saved_label.setProperty("role", role)
+            restyle(self.saved_label)
 
     def show_model(self, card: ModelCard | None, engine: EngineDescription | None, origin: str) -> None:
         self.engine_label.setToolTip(origin)

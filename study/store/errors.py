@@ -80,7 +80,11 @@ def _of_file(cause: BaseException, path: Path) -> str:
         return f"The record {name} is open in another program or in another window of Lucency. Close that one first."
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return f"The record {name} is damaged and cannot be read. Nothing was changed in it; use its latest backup."
-    if not path.parent.exists():
+    if isinstance(cause, (FileExistsError, NotADirectoryError)):
+        return (
+            f"The folder {path.parent} cannot be made: a file is in its place. Nothing is saved; choose another folder."
+        )
+    if not path.parent.exists() and not isinstance(cause, PermissionError):
         return gone(path).sentence
     if code == sqlite3.SQLITE_FULL or _says_full(cause) or _is_full(path):
         return "The disk is full. Nothing was saved; make room and save again."

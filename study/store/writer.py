@@ -433,8 +433,17 @@ class StudyStore:
         self._device = self._device or device_id(self.local_folder)
 
     def _check_heads(self, database: Database) -> None:
+        from study import tables
+
+        noted = self._noted_end()
         with database.opened.begin():
-            lost = lost_heads(database, self._noted_end())
+            lost = lost_heads(database, noted)
+            is_empty = not tables.all_heads(database.opened)
+        if is_empty and not noted.heads and any(self.backup_folder.glob(f"{self._stem}-*")):
+            self._warn(
+                f"The record is empty, but there are copies of an earlier one in {self.backup_folder.name}: it was "
+                "removed or replaced. Nothing that is read now is lost; look at the copies."
+            )
         if lost:
             self._warn(
                 "The record does not reach the end that was noted when it was last closed: entries were removed or "

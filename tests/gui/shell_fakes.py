@@ -113,6 +113,7 @@ class FakeStore:
     locations: dict[str, Path] = field(default_factory=dict)
     held: list[Future[Any]] = field(default_factory=list)
     pending: int = 0
+    warnings: list[str] = field(default_factory=list)
 
     def open(self) -> Future[None]:
         future: Future[None] = Future()

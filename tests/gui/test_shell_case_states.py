@@ -91,7 +91,7 @@ def test_the_list_knows_what_was_read_and_begun_before_it_is_opened(qtbot, looke
     states = {item.label: item.state for item in desk.library.cases}
     assert states == {"read.png": CaseState.READ, "begun.png": CaseState.DRAFT, "new.png": CaseState.UNREAD}
     assert desk.library.open_next_unread()
-    assert desk.library.cases[desk.library.selected].label == "begun.png"
+    assert desk.library.cases[desk.library.asked].label == "begun.png"
 
 
 def test_what_another_reader_read_is_unread(qtbot):
@@ -169,6 +169,6 @@ def test_next_unread_goes_round(desk, qtbot):
         desk.library.set_state(desk.library.cases[row], state)
     desk.library.open(2)
     assert desk.library.open_next_unread()
-    assert desk.library.selected == 0
+    assert desk.library.asked == 0
     desk.library.set_state(desk.library.cases[0], CaseState.READ)
     assert not desk.library.open_next_unread()

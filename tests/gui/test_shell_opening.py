@@ -68,7 +68,8 @@ def test_a_failed_open_keeps_the_image(desk, qtbot):
     assert desk.controller.radiograph is image
     assert desk.controller.prediction is not None
     assert desk.library.cases[1].state is CaseState.ERROR
-    assert desk.library.selected == 1, "next and previous go on from the row that was asked for"
+    assert desk.library.asked == 1, "next and previous go on from the row that was asked for"
+    assert desk.library.selected == 0, "highlighted is what is on screen"
 
 
 def test_cancelling_an_open_leaves_everything_as_it_was(desk, qtbot):

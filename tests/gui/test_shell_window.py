@@ -233,7 +233,7 @@ def test_problems_are_sentences_and_do_not_hide_the_image(desk):
     show(desk)
     desk.library.add([source("bad.dcm")])
     desk.jobs.waiting("decode").fail("This file is damaged.", "details")
-    assert desk.window.notice.message.startswith("This file is damaged.")
+    assert desk.window.notice.message.startswith("bad.dcm: This file is damaged.")
     assert "stays on screen" in desk.window.notice.message
     assert desk.library.cases[1].state is CaseState.ERROR
 
@@ -287,9 +287,9 @@ def test_keys_reach_the_image_and_the_next_case(desk, qtbot):
     QTest.keyRelease(window.panes.main, Qt.Key.Key_Space)
     assert not desk.overlay.peeking
     QTest.keyClick(window.panes.main, Qt.Key.Key_Right)
-    assert desk.library.selected == 1
+    assert desk.library.asked == 1
     QTest.keyClick(window.panes.main, Qt.Key.Key_PageUp)
-    assert desk.library.selected == 0
+    assert desk.library.asked == 0
 
 
 @pytest.mark.parametrize("percent", [100, 150, 200])
