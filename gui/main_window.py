@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
         self.panes.window_changed.connect(controller.note_window)
         self.panes.zoom_changed.connect(controller.note_zoom)
         self.panes.side_by_side_changed.connect(self._on_side_by_side)
+        self.panes.resized.connect(self._note_display)
         self.form.changed.connect(self.panes.refresh_headers)
         self._form_link.changed.connect(self.status.refresh_saved)
         self._form_link.next_case_asked.connect(self._open_next_unread)
@@ -276,12 +277,15 @@ class MainWindow(QMainWindow):
             return
         keep_private(radiograph.patient_name, radiograph.patient_id, radiograph.path.stem)
         self.notice.show_facts(radiograph.notices)
-        self._controller.note_display(self.devicePixelRatio(), (self.panes.main.width(), self.panes.main.height()))
+        self._note_display()
         window = self.panes.window_setting
         self._controller.note_window(window.center, window.width)
         self._controller.note_zoom(self.panes.main.zoom)
         if not self._has_painted:
             self.update()
+
+    def _note_display(self) -> None:
+        self._controller.note_display(self.devicePixelRatio(), (self.panes.main.width(), self.panes.main.height()))
 
     def _on_mode(self) -> None:
         mode = self._controller.mode

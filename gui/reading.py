@@ -157,7 +157,7 @@ class ReadingController(ShownCase):
             return
         self._hips[self._current].viewing.pause()
         self._current = index
-        self._hips[index].viewing.resume()
+        self._resume()
         self.hip_changed.emit(index)
         self.answer_replaced.emit()
         self._announce_diagnosis()
@@ -171,7 +171,7 @@ class ReadingController(ShownCase):
         if hip.recorded is not None:  # a reading belongs to its region: what is changed now is a new case
             hip = self._hips[index] = Hip(region, cnn_seen=hip.cnn_seen)
             if index == self._current:
-                hip.viewing.resume()
+                self._resume()
                 self.answer_replaced.emit()
         hip.region = region
         self._assessor.drop(hip)
@@ -404,6 +404,7 @@ class ReadingController(ShownCase):
         self._draft = None
         self._restored = False
         self._hips, self._current = [], 0
+        self._zoom_before_hips = 0.0
 
     def _on_store_opened(self, future: Future[None]) -> None:
         """The record can be read from now on without waiting. Where it has failed, nothing can be entered until it opens."""
@@ -469,7 +470,8 @@ class ReadingController(ShownCase):
             attach_readings(self._hips, self._own_readings(), answers=True)
             self._add_recorded_marks()  # the record may have been looked through since the radiograph came
         assessor.take_proposals()
-        self._hips[self._current].viewing.resume()
+        self._hips[self._current].viewing.set_zoom(self._zoom_before_hips)
+        self._resume()
         self._update_case_state()
         self.hips_changed.emit()
         self.hip_changed.emit(self._current)

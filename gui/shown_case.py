@@ -37,6 +37,11 @@ class ShownCase(QObject):
         self._hips: list[Hip] = []
         self._current = 0
         self._spacing: tuple[tuple[float, float] | None, SpacingSource] = (None, SpacingSource.NONE)
+        # The view as it is now: a hip that becomes the current one is seen in it.
+        self._zoom: float | None = None
+        self._zoom_before_hips = 0.0  # the largest since the radiograph came, until it was known where its hips are
+        self._window: tuple[float, float] | None = None
+        self._display: tuple[float, tuple[int, int]] | None = None
         self._assessor = Assessor(jobs, lambda: self._hips, self)
 
     @property
@@ -176,15 +181,36 @@ class ShownCase(QObject):
             hip.viewing.set_overlay_visible(visible and self.may_show(hip))
 
     def note_zoom(self, zoom: float) -> None:
-        if self.hip is not None:
-            self.hip.viewing.touch()
-            self.hip.viewing.set_zoom(zoom)
+        self._zoom = zoom
+        if self.hip is None:
+            self._zoom_before_hips = max(self._zoom_before_hips, zoom)
+        self._note_view()
 
     def note_window(self, center: float, width: float) -> None:
-        if self.hip is not None:
-            self.hip.viewing.touch()
-            self.hip.viewing.set_window(center, width)
+        self._window = (center, width)
+        self._note_view()
 
     def note_display(self, scale: float, size_px: tuple[int, int]) -> None:
-        for hip in self._hips:
-            hip.viewing.set_display(scale, size_px)
+        """The last size counts; a view that is not laid out yet has none."""
+        if min(size_px) > 0:
+            self._display = (scale, size_px)
+            self._note_view()
+
+    def _note_view(self) -> None:
+        """The current hip is seen in the view as it is."""
+        if self.hip is None:
+            return
+        viewing = self.hip.viewing
+        viewing.touch()
+        if self._zoom is not None:
+            viewing.set_zoom(self._zoom)
+        if self._window is not None:
+            viewing.set_window(*self._window)
+        if self._display is not None:
+            viewing.set_display(*self._display)
+
+    def _resume(self) -> None:
+        """The current hip is looked at from now on."""
+        if self.hip is not None:
+            self.hip.viewing.resume()
+            self._note_view()

@@ -20,11 +20,11 @@ class ViewingClock:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, earlier: ViewingRecord | None = None) -> None:
-        earlier = earlier or ViewingRecord()
+        is_continued, earlier = earlier is not None, earlier or ViewingRecord()
         self._clock = clock
         self._active_s = earlier.active_s
         self._overlay_s = earlier.overlay_visible_s
-        self._max_zoom = earlier.max_zoom
+        self._max_zoom = earlier.max_zoom if is_continued else 0.0  # 1.0 would say that it was once shown so
         self._windows = list(earlier.windows)
         self._display_scale = earlier.display_scale
         self._display_px = earlier.display_px
@@ -57,8 +57,10 @@ class ViewingClock:
         self._max_zoom = max(self._max_zoom, zoom)
 
     def set_window(self, center: float, width: float) -> None:
-        self._keep_held_window()
-        self._held = ((round(center, 3), round(width, 3)), self._clock())
+        setting = (round(center, 3), round(width, 3))
+        if self._held is None or self._held[0] != setting:
+            self._keep_held_window()
+            self._held = (setting, self._clock())
 
     def set_display(self, scale: float, size_px: tuple[int, int]) -> None:
         self._display_scale, self._display_px = scale, size_px

@@ -157,6 +157,7 @@ class Classifier:
         if probability is None:
             refused = self._refused(radiograph, region, Suitability(False, reason, verdict.scores))
             return replace(refused, parts=found, fixation=fixation, fixation_probability=fixation_probability)
+        saliency = SaliencyMap(values, region.squared(), card.saliency.levels, card.saliency.method)
         return replace(
             self._refused(radiograph, region, verdict),
             decision=decision,
@@ -167,8 +168,9 @@ class Classifier:
             parts=found,
             fixation=fixation,
             fixation_probability=fixation_probability,
-            saliency=SaliencyMap(values, region.squared(), card.saliency.levels, card.saliency.method),
-            zone_shares=zone_shares(values, placed, card.input.size),
+            saliency=saliency,
+            # Where nothing of the map is shown, a share of it would say that the CNN had seen something there.
+            zone_shares={} if saliency.is_empty else zone_shares(values, placed, card.input.size),
             notice=suitability.UNLIKE if suitability.unlike_training(card, _pooled(outputs)) else "",
             landmarks=landmarks,
         )

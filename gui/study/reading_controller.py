@@ -82,6 +82,7 @@ class StudyReadingController(ShownSlot):
         self._pause_wanted = self._resume_wanted = self._pause_was_automatic = False
         self._loading = False
         self._autosave = Autosave(desk.store, self._snapshot, self)
+        self._stuck = False
         self._images = CaseImages(jobs, self.package.image, self)
         self._images.ready.connect(self._on_image)
         self._images.failed.connect(self._on_image_failed)
@@ -257,14 +258,21 @@ class StudyReadingController(ShownSlot):
         self._leave_case()
         self._index = index
         self._phase = Phase.OPENING
+        self._stuck = False
         self.phase_changed.emit()
         self.progress_changed.emit()
         self._images.ask(self.session.slots[index].slot.case_id)
 
+    @property
+    def may_try_again(self) -> bool:
+        """The case's image, or the CNN's answer, could not be opened."""
+        return self._stuck and self._stage is Stage.READING and self._phase is Phase.OPENING
+
     def try_again(self) -> None:
-        """After an image, or the CNN's answer, could not be opened."""
-        if self._stage is Stage.READING and self._phase is Phase.OPENING and self.state is not None:
+        if self.may_try_again and self.state is not None:
+            self._stuck = False
             self._images.ask(self.state.slot.case_id)
+            self.phase_changed.emit()
 
     def _on_image(self, case_id: str, radiograph: Radiograph) -> None:
         state = self.state
@@ -282,6 +290,7 @@ class StudyReadingController(ShownSlot):
             self._present(radiograph, None)
 
     def _on_image_failed(self, case_id: str, sentence: str, details: str) -> None:
+        self._stuck = True
         self.failed.emit(f"This case cannot be opened: {sentence}", details)
         self.phase_changed.emit()
 
@@ -296,11 +305,16 @@ class StudyReadingController(ShownSlot):
             if self._index == index and self._stage is Stage.READING:
                 self._present(radiograph, prediction)
 
+        def failed(sentence: str, details: str) -> None:
+            self._stuck = self._index == index
+            self.failed.emit(sentence, details)
+            self.phase_changed.emit()
+
         self._background.run(
             "Opening the CNN's answer",
             lambda _steps: prediction_of(self.session.aid(index), side),
             then,
-            self.failed.emit,
+            failed,
         )
 
     def _present(self, radiograph: Radiograph, prediction: Prediction | None) -> None:
@@ -308,6 +322,7 @@ class StudyReadingController(ShownSlot):
         state = self.state
         assert state is not None
         is_new = radiograph is not self._radiograph
+        self._stuck = False
         if is_new:
             self._radiograph = radiograph
         self._prediction = prediction

@@ -76,6 +76,10 @@ class ReadingRoom(QWidget):
         self.opening.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.opening.setStyleSheet("color: #a7b2be; background: transparent;")  # on the canvas, dark in either theme
 
+        self.again_button = QPushButton("Try to open it again", self.panes)
+        self.again_button.clicked.connect(self._controller.try_again)
+        self.again_button.hide()
+
         right = QWidget()
         self._right = QVBoxLayout(right)
         self._right.setContentsMargins(0, 0, 0, 0)
@@ -182,6 +186,7 @@ class ReadingRoom(QWidget):
             if not covered:
                 self.take_focus()
         self.opening.setVisible(controller.waiting_for_image)
+        self._show_again(controller.may_try_again)
         self._place_opening()
         if state is not None:
             self.case_label.setText(slot_name(controller.session.plan, state.slot))
@@ -340,9 +345,19 @@ class ReadingRoom(QWidget):
         self._place_opening()
         self._note_display()
 
+    def _show_again(self, possible: bool) -> None:
+        """In the place of the image; the keyboard goes there, since there is nothing else to do."""
+        was_hidden = self.again_button.isHidden()
+        self.again_button.setVisible(possible)
+        if possible and was_hidden:
+            self.again_button.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _place_opening(self) -> None:
         self.opening.setGeometry(self.panes.rect())
         self.opening.raise_()
+        self.again_button.adjustSize()
+        self.again_button.move(self.panes.rect().center() - self.again_button.rect().center())
+        self.again_button.raise_()
 
 
 def _rule() -> QFrame:

@@ -96,5 +96,5 @@ class ShownSlot(QObject):
             self._hip.viewing.set_window(center, width)
 
     def note_display(self, scale: float, size_px: tuple[int, int]) -> None:
-        if self._hip is not None:
+        if self._hip is not None and min(size_px) > 0:
             self._hip.viewing.set_display(scale, size_px)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QPoint, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
@@ -90,6 +90,7 @@ class ReadingPanes(QWidget):
     head_circle_drawn = Signal(QPointF, float)
     context_menu_requested = Signal(QPoint)  # global position
     side_by_side_changed = Signal(bool)
+    resized = Signal()  # `main` has another size
 
     def __init__(
         self,
@@ -212,6 +213,12 @@ class ReadingPanes(QWidget):
         if view is self.main:
             view.window_changed.connect(self.window_changed)
             view.zoom_changed.connect(self.zoom_changed)
+            view.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and watched is self.main:
+            self.resized.emit()
+        return super().eventFilter(watched, event)
 
     def _show_radiograph(self) -> None:
         for view in self.views():

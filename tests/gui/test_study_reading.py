@@ -23,6 +23,7 @@ from gui.tools import Tool
 from gui.views.map_bar import MapBar
 from gui.views.shortcut_sheet import ShortcutSheet
 from imaging.radiograph import Side
+from imaging.sources import Source
 from study.model import Call, ReadingMode
 from study.protocol import Arm, Arms, Scale, TrainingData
 from study.session import Step
@@ -55,6 +56,28 @@ def begun(opened, study, data=None, **options) -> ReaderAtWindow:
     reader.sign_in()
     reader.begin()
     return reader
+
+
+def test_an_image_that_failed_to_open_can_be_tried_again(qapp, opened, tmp_path, monkeypatch):
+    study = Study(tmp_path / "study", practice=0)
+    reader = opened(study)
+    reader.sign_in()
+    images = reader.controller._images
+    source_of = images._source_of
+    monkeypatch.setattr(images, "_source_of", lambda _case: Source(tmp_path / "gone.dcm"))
+    reader.press(KEY.Key_Return)
+    again = reader.window.room.again_button
+    wait_until(again.isVisible, what="the offer to try again")
+    assert reader.controller.phase is Phase.OPENING
+    assert "cannot be opened" in reader.window.notice.message
+    reader.press(KEY.Key_Space)  # by keyboard: it has the focus
+    wait_until(lambda: not again.isVisible())
+    wait_until(again.isVisible, what="the offer again, since it failed again")
+    monkeypatch.setattr(images, "_source_of", source_of)
+    again.click()
+    wait_until(lambda: reader.controller.phase is Phase.FIRST, what="the case")
+    assert not again.isVisible()
+    reader.read_case(70)
 
 
 def test_a_killed_reading_goes_on_where_it_stopped(qapp, opened, tmp_path):

@@ -147,6 +147,16 @@ def test_landmarks_and_zones_are_in_place(classifier: Classifier) -> None:
     assert 0 < sum(shares.values()) <= 1 + 1e-9
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.05, 0.2, 0.5, 1.0])
+def test_where_there_is_no_map_no_zone_has_a_share(classifier: Classifier, strength: float) -> None:
+    with_spot, without = bundles.hip(), bundles.hip(None)
+    prediction = predict(classifier, without + strength * (with_spot - without))
+    assert prediction.saliency is not None
+    assert bool(prediction.zone_shares) is not prediction.saliency.is_empty
+    if strength in (0.0, 1.0):
+        assert prediction.saliency.is_empty is (strength == 0.0)
+
+
 @given(st.lists(st.floats(0, 1, width=32), min_size=16, max_size=16), st.floats(0.31, 1))
 def test_zone_shares_are_shares(values: list[float], confidence: float) -> None:
     landmarks = {name: (*point, confidence) for name, point in bundles.LANDMARK_POINTS.items()}
