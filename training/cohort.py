@@ -1,7 +1,7 @@
-"""A hospital's own cohort: a CSV of `path, patient, side, label[, region][, date]`, read and checked before training.
+"""A hospital's own cohort: a CSV of `path, patient, side, label[, region][, date][, fold]`, read and checked before training.
 
 `label` is loose or fixed (also 1 or 0); `region` is `x y width height` in image pixels (separated by spaces, commas
-or semicolons); paths are relative to the CSV file. What is wrong is told all at once, each with its row.
+or semicolons); paths are relative to the CSV file. Other columns (fixation, source …) are audited and make strata. What is wrong is told all at once, each with its row.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ LOOSE_WORDS = frozenset({"loose", "1", "yes", "true"})
 FIXED_WORDS = frozenset({"fixed", "not loose", "not_loose", "well fixed", "0", "no", "false"})
 SIDES = {"r": Side.RIGHT, "right": Side.RIGHT, "l": Side.LEFT, "left": Side.LEFT, "": Side.UNKNOWN, "u": Side.UNKNOWN}
 COLUMNS = ("path", "patient", "side", "label")
+KNOWN = (*COLUMNS, "region", "date", "fold")
 MAX_SHOWN = 50
 
 
@@ -52,6 +53,7 @@ class CohortCase:
     box: tuple[float, float, float, float] | None = None
     date: str = ""
     fold: int | None = None
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False)  # whatever else the CSV says, by name
 
     @property
     def id(self) -> str:
@@ -128,6 +130,7 @@ def _case(row: dict[str, str], number: int, folder: Path) -> CohortCase:
         _box(row["region"]) if row.get("region") else None,
         row.get("date", ""),
         int(row["fold"]) if row.get("fold") else None,
+        {name: value for name, value in row.items() if name not in KNOWN},
     )
 
 

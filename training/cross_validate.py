@@ -37,6 +37,7 @@ from inference.networks import ARCHITECTURES, PublishedNetwork, create
 from inference.preprocess import InputSpec, crop_region
 from training.cohort import CohortCase, CohortError, check_cohort, patient_folds, read_cohort
 from training.report import write_report
+from training.strata import strata_columns
 
 PREDICTIONS = "predictions.csv"
 RESUME_FILE = "last.ckpt"
@@ -329,7 +330,13 @@ def cross_validate(cases: Sequence[CohortCase], folder: Path, options: CrossVali
         writer = csv.DictWriter(stream, [name for name in rows[0] if name != "fold"], extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-    return write_report(folder, rows, plan["options"])
+    ordered = [
+        case
+        for fold in sorted(set(assigned.tolist()))
+        for case, own in zip(cases, assigned, strict=True)
+        if own == fold
+    ]
+    return write_report(folder, rows, plan["options"], strata_columns(ordered))
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:

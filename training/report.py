@@ -15,11 +15,14 @@ from matplotlib.figure import Figure
 
 from study.statistics.accuracy import AccuracyTable
 from study.statistics.roc import NotEstimableError, auc_delong, roc_curve
+from training.strata import auc_within, strata_rows
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Cross-validation: {title}</title>
 <style>body{{font:15px system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}
 td,th{{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #ddd}}img{{max-width:100%}}</style>
 <h1>Cross-validation: {title}</h1><p>{summary}</p><table>{rows}</table>{figure}
+<h2>Within strata</h2><table><tr><th>column<th>stratum<th>n<th>loose<th>AUC (95 % interval)</tr>{strata}</table>
+<p>Hips are compared only with hips of the same kind. An AUC that falls here was a short cut.</p>
 <h2>Options</h2><pre>{options}</pre>
 <p>Out-of-fold predictions: predictions.csv. Pooled over the folds: the scores come from as many
 networks as there are folds. No threshold was tuned: loose means a score of 50 or more. Intervals:
@@ -74,9 +77,17 @@ def plots(rows: Sequence[Mapping[str, str]]) -> bytes:
     return stream.getvalue()
 
 
-def write_report(folder: Path, rows: Sequence[Mapping[str, str]], options: Mapping[str, Any]) -> dict[str, Any]:
-    """report.html and figures.json; the figures come back."""
+def write_report(
+    folder: Path,
+    rows: Sequence[Mapping[str, str]],
+    options: Mapping[str, Any],
+    strata: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """report.html and figures.json; returns the figures. `strata` has a value for each of `rows`, by column."""
     found = figures_of(rows)
+    truth = np.array([row["truth"] == "1" for row in rows])
+    scores = np.array([float(row["score"]) for row in rows])
+    found["strata"] = auc_within(truth, scores, [row["patient"] for row in rows], strata)
     (folder / "figures.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     lines = []
     for name in ("sensitivity", "specificity", "auc"):
@@ -90,6 +101,10 @@ def write_report(folder: Path, rows: Sequence[Mapping[str, str]], options: Mappi
         title=html.escape(f"{options['architecture']}, weights {Path(str(options['weights'])).name}"),
         summary=f"{found['n']} hips of {found['patients']} patients, {found['loose']} loose.",
         rows="".join(lines),
+        strata="".join(
+            "<tr>" + "".join(f"<td>{html.escape(str(value))}" for value in row) + "</tr>"
+            for row in strata_rows(found["strata"])
+        ),
         figure=f'<img alt="ROC curve and scores" src="data:image/png;base64,{image}">',
         options=html.escape(json.dumps(options, indent=1)),
     )

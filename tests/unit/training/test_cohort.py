@@ -115,6 +115,8 @@ def test_from_csv_to_report_and_resumed(hospital: Path, tmp_path: Path) -> None:
     assert figures["n"] == 24
     assert figures["patients"] == 12
     assert 0 <= figures["auc"]["value"] <= 1
+    assert {each["n"] for each in figures["strata"]["side"]["strata"].values()} == {12}
+    assert 0 <= figures["strata"]["side"]["within"]["auc"] <= 1
     with (out / "predictions.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert list(rows[0]) == ["reader", "mode", "case", "truth", "score", "patient", "side", "call"]
