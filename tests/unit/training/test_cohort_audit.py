@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from benchmarks import public_set
 from training.__main__ import main
+from training.cohort import read_cohort
 from training.strata import auc_within
 
 PATIENTS = 24  # of two hips each
@@ -152,3 +154,26 @@ def test_strata_too_small_for_an_auc_say_so() -> None:
     assert result["source"]["within"]["pairs"] == 4
     alone = auc_within(truth, np.arange(6.0), list("abcdef"), {"source": list("yynnyy")})
     assert alone["source"]["within"]["auc"] is None
+
+
+def test_the_public_set_s_cohort_takes_its_labels_and_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [
+        "file,group,folder_label,implant,fixation_stem,drawn_on,cup_visible,stem_visible",
+        "crops/a.png,g1,loose,thr,cementless,none,2,2",
+        "crops/b.png,g2,control,hemi,cemented,arrow,1,2",
+        "crops/c.png,g3,control,thr,unclear,none,2,2",
+        "pelves/d.png,g4,,thr,cemented,none,2,2",
+    ]
+    (tmp_path / "seen.csv").write_text("\n".join(seen), encoding="utf-8")
+
+    def cohort(*more: str) -> list[tuple[str, str, bool, str]]:
+        monkeypatch.setattr("sys.argv", ["public_set", str(tmp_path / "out.csv"), "--set", str(tmp_path), *more])
+        assert public_set.main() == 0
+        return [
+            (case.path.name, case.patient, case.loose, case.columns["fixation"])
+            for case in read_cohort(tmp_path / "out.csv")
+        ]
+
+    both = [("a.png", "g1", True, "cementless"), ("b.png", "g2", False, "cemented")]
+    assert cohort() == [*both, ("c.png", "g3", False, "unclear")]
+    assert cohort("--label", "fixation") == both
