@@ -7,12 +7,13 @@ screen. It is not the spacing of pixels in the patient, and is left out.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from imaging.dicom_pixels import MAX_SAMPLES
 from imaging.radiograph import Pixels, Radiograph, RadiographError
@@ -43,9 +44,30 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"SQLite format 3", "a database"),
     (b"\x7fELF", "a program"),
     (b"MZ\x90", "a program"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
 )
-_TIFF_COLS, _TIFF_ROWS, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES = 256, 257, 258, 262, 277
-_WHITE_IS_ZERO, _TIFF_RGB = 0, 2
+_ISO_MEDIA: tuple[tuple[bytes, str], ...] = (  # kinds of the format that begins with "ftyp", by a brand they list
+    (b"avi", "an AVIF picture"),
+    (b"hei", "a HEIC picture"),
+    (b"hev", "a HEIC picture"),
+    (b"mif1", "a HEIC picture"),
+)
+_TIFF_COLS, _TIFF_ROWS, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLES, _TIFF_PLANAR = 256, 257, 258, 262, 277, 284
+_TIFF_FORMAT = 339  # of samples: 1 unsigned, 2 signed, 3 float
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _TIFF_RGB = 0, 1, 2
+# From the picture as stored to the picture upright, by what its camera noted (TIFF 6.0, Orientation).
+_UPRIGHT = {
+    2: lambda array: array[:, ::-1],
+    3: lambda array: array[::-1, ::-1],
+    4: lambda array: array[::-1],
+    5: lambda array: array.swapaxes(0, 1),
+    6: lambda array: np.rot90(array, -1),
+    7: lambda array: array[::-1, ::-1].swapaxes(0, 1),
+    8: lambda array: np.rot90(array),
+}
 
 
 def is_plain(data: bytes) -> bool:
@@ -64,13 +86,19 @@ def read_plain(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         warnings.simplefilter("ignore")
         array, bits, frames, notices = _decode(data, kind, frame)
     pixels = _to_grey(array, notices)
-    if not np.isfinite(pixels).all():
+    holes = None
+    if array.dtype.kind == "f":
+        limits = np.finfo(array.dtype)
+        holes = ~np.isfinite(pixels) | (pixels <= limits.min) | (pixels >= limits.max)
+    if holes is not None and holes.any():
         notices.append("Some pixels hold no number; they are shown black.")
-        finite = pixels[np.isfinite(pixels)]
-        pixels = np.nan_to_num(pixels, nan=float(finite.min()) if finite.size else 0.0, posinf=0.0, neginf=0.0)
-    full = full_window(0.0, float(2**bits - 1))
+        pixels[holes] = pixels[~holes].min() if not holes.all() else 0.0
     # Eight bits were made for a screen. More are a detector's, of which a picture rarely uses all.
-    windows = (full,) if array.dtype == np.uint8 else (auto_window(pixels), full)
+    if array.dtype.itemsize == 1:
+        windows = (full_window(*_limits(array)),)
+    else:
+        full = (0.0, float(2**bits - 1)) if array.dtype == np.uint16 else (float(pixels.min()), float(pixels.max()))
+        windows = (auto_window(pixels), full_window(*full))
     pixels = np.ascontiguousarray(pixels, dtype=np.float32)
     pixels.flags.writeable = False
     return Radiograph(
@@ -82,6 +110,7 @@ def read_plain(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         frame=frame,
         frame_count=frames,
         bits=bits,
+        padding=holes if holes is not None and holes.any() else None,
         notices=tuple(notices),
     )
 
@@ -101,6 +130,8 @@ def _format(data: bytes) -> str | None:
 def _foreign(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "a WebP picture"
+    if data[4:8] == b"ftyp":
+        return next((name for brand, name in _ISO_MEDIA if brand in data[8:32]), "a film")
     return next((name for magic, name in _FOREIGN if data.startswith(magic)), None)
 
 
@@ -113,9 +144,9 @@ def _decode(data: bytes, kind: str, frame: int) -> tuple[npt.NDArray[Any], int, 
         raise _too_many_pixels() from None
     except UnidentifiedImageError:
         if kind == "JPEG":  # 12-bit and lossless JPEG, which Pillow does not know
-            return _decode_rare_jpeg(data), 16, 1, notices
+            return *_decode_rare_jpeg(data), 1, notices
         if kind == "TIFF" and frame == 0:
-            return *_decode_rare_tiff(data), 1, notices
+            return *_decode_rare_tiff(data, notices), 1, notices
         raise RadiographError(f"This {kind} file is damaged or of a kind that the program does not read.") from None
     frames = int(getattr(image, "n_frames", 1))
     if frame >= frames:
@@ -140,44 +171,88 @@ def _decode(data: bytes, kind: str, frame: int) -> tuple[npt.NDArray[Any], int, 
 
 
 def _pixels_of(image: Image.Image, data: bytes, kind: str, notices: list[str]) -> tuple[npt.NDArray[Any], int]:
+    """(array upright, bits)"""
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    tags = getattr(image, "tag_v2", {}) if kind == "TIFF" else {}
     if kind == "PNG" and data[24] == 16 and data[25] in (2, 4, 6):
         import imagecodecs  # Pillow would cut 16-bit colour, and grey with alpha, to 8 bits
 
-        return np.asarray(imagecodecs.png_decode(data)), 16
-    if orientation in range(2, 9):
-        turned = ImageOps.exif_transpose(image)
-        if turned is not None:
-            image = turned
-            notices.append("The picture was turned as its camera noted.")
-    bits = 8
-    tags = getattr(image, "tag_v2", {}) if kind == "TIFF" else {}
-    given_bits = tags.get(_TIFF_BITS)
-    stored_bits = int(given_bits[0]) if isinstance(given_bits, tuple) and given_bits else 8
-    if stored_bits == 16 and image.mode in ("RGB", "RGBA") and tags.get(_TIFF_PHOTOMETRIC) == _TIFF_RGB:
-        return _libtiff(data, image.tell()), 16  # Pillow would cut it to 8 bits
-    if image.mode == "1":
-        array = np.asarray(image.convert("L"))
-    elif image.mode in ("P", "PA"):
-        array = np.asarray(image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB"))
-    elif image.mode in ("CMYK", "YCbCr", "HSV", "LAB", "RGBX", "RGBa", "La"):
-        array = np.asarray(image.convert("RGB"))
-    elif image.mode.startswith("I;16"):
-        array, bits = np.asarray(image).astype(np.uint16), 16
-    elif image.mode in ("I", "F"):
-        array, bits = np.asarray(image).astype(np.float32), 16 if kind == "PNG" else 32
+        array, bits = np.asarray(imagecodecs.png_decode(data)), 16
+    elif _is_deep(tags):
+        array, bits = _tiff_values(data, image.tell(), tags)
     else:
-        array = np.asarray(image)
-    if image.mode.startswith("I;16") and kind == "TIFF":
-        bits = min(stored_bits, 16)
-        if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
-            # Pillow turns WhiteIsZero over at 8 bits, not at 16.
-            array = (np.uint16(2**bits - 1) - array).astype(np.uint16)
+        image.load()  # which turns some TIFF files by itself
+        array, bits = _pillow_values(image, kind)
+        return _upright(array, image.getexif().get(ExifTags.Base.Orientation, 1), orientation, notices), bits
+    return _upright(array, orientation, orientation, notices), bits
+
+
+def _upright(array: npt.NDArray[Any], turn: int, noted: int, notices: list[str]) -> npt.NDArray[Any]:
+    """The picture turned by `turn`, which may be done already, of what its camera noted."""
+    if noted in _UPRIGHT:
+        notices.append("The picture was turned as its camera noted.")
+    return _UPRIGHT[turn](array) if turn in _UPRIGHT else array
+
+
+def _pillow_values(image: Image.Image, kind: str) -> tuple[npt.NDArray[Any], int]:
+    if image.mode == "1":
+        return np.asarray(image.convert("L")), 8
+    if image.mode in ("P", "PA"):
+        return np.asarray(image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")), 8
+    if image.mode in ("CMYK", "YCbCr", "HSV", "LAB", "RGBX", "RGBa", "La"):
+        return np.asarray(image.convert("RGB")), 8
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16), 16
+    if image.mode in ("I", "F"):
+        return np.asarray(image).astype(np.uint16 if kind == "PNG" else np.float32), 16 if kind == "PNG" else 32
+    return np.asarray(image), 8
+
+
+def _is_deep(tags: Mapping[int, Any]) -> bool:
+    """True for grey and RGB TIFF files of more than 8 bits, or of signed or floating point samples.
+
+    Pillow turns some of them over and others not, wraps signed bytes, and cuts colour to 8 bits.
+    """
+    deepest = max(_all_of(tags.get(_TIFF_BITS, 1)))
+    is_unsigned = set(_all_of(tags.get(_TIFF_FORMAT, 1))) == {1}
+    is_plain = tags.get(_TIFF_PHOTOMETRIC) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _TIFF_RGB)
+    return is_plain and (deepest > 8 or not is_unsigned)
+
+
+def _all_of(value: Any) -> tuple[int, ...]:
+    return tuple(int(one) for one in value) if isinstance(value, tuple) else (int(value),)
+
+
+def _tiff_values(data: bytes, page: int, tags: Mapping[int, Any]) -> tuple[npt.NDArray[Any], int]:
+    """A page's samples as they are stored, WhiteIsZero turned over."""
+    import imagecodecs
+
+    array = np.asarray(imagecodecs.tiff_decode(data, index=page))
+    if array.ndim == 3 and tags.get(_TIFF_PLANAR) == 2:
+        array = np.moveaxis(array, 0, -1)
+    if array.dtype.kind not in "uif" or array.ndim > 3:
+        raise ValueError("no picture")
+    if array.dtype == np.float16:
+        array = array.astype(np.float32)
+    bits = min(max(_all_of(tags.get(_TIFF_BITS, 8))), 8 * array.dtype.itemsize)
+    if tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO and array.ndim == 2:
+        low, high = _limits(array, bits)
+        array = (array.dtype.type(low + high) - array).astype(array.dtype)
     return array, bits
 
 
-def _decode_rare_tiff(data: bytes) -> tuple[npt.NDArray[Any], int]:
-    """What Pillow does not know, such as WhiteIsZero at 16 bits in big-endian order: (array, bits)."""
+def _limits(array: npt.NDArray[Any], bits: int | None = None) -> tuple[float, float]:
+    """The smallest and the largest value: of the type, or of its lowest `bits`, for whole numbers; else of the array."""
+    if array.dtype.kind == "f":
+        finite = array[np.isfinite(array)]
+        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if array.dtype.kind == "u":
+        return 0.0, float(2 ** (bits or 8 * array.dtype.itemsize) - 1)
+    return float(np.iinfo(array.dtype).min), float(np.iinfo(array.dtype).max)
+
+
+def _decode_rare_tiff(data: bytes, notices: list[str]) -> tuple[npt.NDArray[Any], int]:
+    """What Pillow does not know, such as WhiteIsZero at 16 bits in big-endian order: (array upright, bits)."""
     damaged = RadiographError("This TIFF file is damaged or of a kind that the program does not read.")
     try:
         directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=data[:16] if data[2] == 43 else data[:8])
@@ -186,7 +261,7 @@ def _decode_rare_tiff(data: bytes) -> tuple[npt.NDArray[Any], int]:
         directory.load(stream)
         cols, rows = int(directory[_TIFF_COLS]), int(directory[_TIFF_ROWS])
         samples = int(directory.get(_TIFF_SAMPLES, 1))
-        photometric = directory.get(_TIFF_PHOTOMETRIC)
+        orientation = int(directory.get(ExifTags.Base.Orientation, 1))
     except (MemoryError, RecursionError):
         raise
     except Exception:  # as the directory is broken
@@ -194,27 +269,18 @@ def _decode_rare_tiff(data: bytes) -> tuple[npt.NDArray[Any], int]:
     if rows * cols * samples > MAX_SAMPLES:
         raise _too_many_pixels()
     try:
-        array = _libtiff(data, 0)
+        array, bits = _tiff_values(data, 0, directory)
     except MemoryError:
         raise
     except Exception:
         raise damaged from None
-    if array.shape[:2] != (rows, cols) or array.ndim > 3 or array.dtype.kind not in "uif":
+    if array.shape[:2] != (rows, cols):
         raise damaged
-    if array.dtype.kind != "u" or array.dtype.itemsize > 2:
-        return array.astype(np.float32), 32
-    if photometric == _WHITE_IS_ZERO and array.ndim == 2:
-        array = np.iinfo(array.dtype).max - array
-    return array, 8 * array.dtype.itemsize
+    return _upright(array, orientation, orientation, notices), bits
 
 
-def _libtiff(data: bytes, page: int) -> npt.NDArray[Any]:
-    import imagecodecs
-
-    return np.asarray(imagecodecs.tiff_decode(data, index=page))
-
-
-def _decode_rare_jpeg(data: bytes) -> npt.NDArray[Any]:
+def _decode_rare_jpeg(data: bytes) -> tuple[npt.NDArray[Any], int]:
+    """(array, bits)"""
     import imagecodecs
 
     from imaging.codecs import ends_early, read_codestream
@@ -227,9 +293,8 @@ def _decode_rare_jpeg(data: bytes) -> npt.NDArray[Any]:
     if ends_early(data, stream):
         raise RadiographError("This JPEG file is damaged: its image is incomplete.")
     try:
-        return np.asarray(
-            imagecodecs.jpegls_decode(data) if stream.family == "jpeg-ls" else imagecodecs.jpeg8_decode(data)
-        )
+        decode = imagecodecs.jpegls_decode if stream.family == "jpeg-ls" else imagecodecs.jpeg8_decode
+        return np.asarray(decode(data)), stream.bits
     except MemoryError:
         raise
     except Exception as error:
@@ -244,7 +309,7 @@ def _to_grey(array: npt.NDArray[Any], notices: list[str]) -> Pixels:
         return array.astype(np.float32)
     channels = array.shape[2]
     alpha = None
-    if channels in (2, 4):
+    if channels in (2, 4) and array.dtype.kind == "u":
         opaque = np.iinfo(array.dtype).max
         if int(array[..., -1].min()) < opaque:
             alpha = array[..., -1].astype(np.float32) / np.float32(opaque)
