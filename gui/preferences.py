@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, cast, overload
 
 from PySide6.QtCore import QByteArray, QObject, QSettings, QTimer, Signal
 
+from imaging.sources import readable
 from study.local import default_data_folder
 from study.model import ReadingMode
 
@@ -48,7 +49,7 @@ class RecentFile:
     def label(self, *, show_name: bool) -> str:
         """What a menu shows. A file name may hold a patient's name, hence it is left out unless asked for."""
         if show_name:
-            return self.path.name
+            return readable(self.path.name)
         kind = self.path.suffix.lstrip(".").upper() or "file"
         return f"{kind} opened {self.opened_at:%d %b %Y, %H:%M}"
 

@@ -51,6 +51,10 @@ _IGNORED_SUFFIXES = frozenset(
         ".md5",
     ]
 )
+_DICOMDIR_CLASS = b"1.2.840.10008.1.3.10"
+_DICOMDIR_HEAD_BYTES = 512  # hold the file meta information's first elements
+_DEFLATE64 = 9  # of the ways to pack that ZIP knows; Windows takes it for files of 2 GB and more
+_KNOWN_PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _IGNORED_NAMES = frozenset({"thumbs.db", "desktop.ini", "lockfile", "version"})
 
 
@@ -64,11 +68,17 @@ class Source:
     @property
     def label(self) -> str:
         """A short name for lists."""
-        return PurePosixPath(self.member).name if self.member else self.path.name
+        return readable(PurePosixPath(self.member).name if self.member else self.path.name)
 
     def read_bytes(self) -> bytes:
         """All bytes, at most MAX_FILE_BYTES. Raises RadiographError."""
         return _read_member(self.path, self.member) if self.member else _read_file(self.path)
+
+
+def readable(name: str) -> str:
+    """A file's name or path as text that can be shown and written; a byte that is no UTF-8 becomes its number, "\\xfc"."""
+    spelt = re.sub("[\udc80-\udcff]", lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", name)
+    return spelt.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -82,7 +92,8 @@ def find_sources(paths: Iterable[Path | str]) -> Iterator[Source]:
 
     A file named outright is always given, whatever its name; reading it says what is wrong with it. Inside
     folders and archives, files whose ending says that they are no image are left out. Links inside a folder are not
-    followed. Raises RadiographError for a path that does not exist or an archive that cannot be read.
+    followed. Raises RadiographError for a path that does not exist, an archive that cannot be read, or a DICOMDIR
+    whose files are missing.
     """
     for given in paths:
         path = Path(given)
@@ -91,15 +102,15 @@ def find_sources(paths: Iterable[Path | str]) -> Iterator[Source]:
                 yield from _in_folder(path)
                 continue
             if not path.exists():
-                raise RadiographError(f"“{path.name}” does not exist.")
+                raise RadiographError(f"“{readable(path.name)}” does not exist.")
             mode = path.stat().st_mode
         except (OSError, ValueError) as error:
-            raise RadiographError(f"“{path.name}” cannot be opened.", type(error).__name__) from None
+            raise RadiographError(f"“{readable(path.name)}” cannot be opened.", type(error).__name__) from None
         if not stat.S_ISREG(mode):
-            raise RadiographError(f"“{path.name}” is not a file.")
+            raise RadiographError(f"“{readable(path.name)}” is not a file.")
         if is_zip(path):
             yield from _in_archive(path)
-        elif path.name.upper() == "DICOMDIR":
+        elif _is_dicomdir(path):
             yield from _in_dicomdir(path)
         else:
             yield Source(path)
@@ -114,15 +125,31 @@ def is_zip(path: Path) -> bool:
         return False
 
 
+def _is_dicomdir(path: Path) -> bool:
+    """By name, as on a disc; by content, where it was given another."""
+    if _plain_name(path.name) == "dicomdir":
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(_DICOMDIR_HEAD_BYTES)
+    except OSError:
+        return False
+    return head[128:132] == b"DICM" and _DICOMDIR_CLASS in head
+
+
 def _may_be_image(name: str) -> bool:
-    base = PurePosixPath(name.replace("\\", "/")).name
-    lower = base.lower()
+    lower = PurePosixPath(name.replace("\\", "/")).name.lower()
     return not (
         lower.startswith(".")
         or lower in _IGNORED_NAMES
         or PurePosixPath(lower).suffix in _IGNORED_SUFFIXES
-        or base.upper() == "DICOMDIR"
+        or _plain_name(lower) == "dicomdir"
     )
+
+
+def _plain_name(name: str) -> str:
+    """As DICOM means it: without the version that ISO 9660 adds (";1"), the ending that others add, and capitals."""
+    return re.sub(r"(\.(dcm|dicom|dic|ima|img))?\.?(;\d+)?$", "", name.casefold())
 
 
 def _in_folder(folder: Path, depth: int = 0) -> Iterator[Source]:
@@ -132,7 +159,9 @@ def _in_folder(folder: Path, depth: int = 0) -> Iterator[Source]:
             entries = sorted(scan, key=lambda entry: natural_key(entry.name))
     except OSError as error:
         if depth == 0:
-            raise RadiographError(f"The folder “{folder.name}” cannot be read.", type(error).__name__) from None
+            raise RadiographError(
+                f"The folder “{readable(folder.name)}” cannot be read.", type(error).__name__
+            ) from None
         return
     for entry in entries:
         try:
@@ -154,50 +183,86 @@ def _in_folder(folder: Path, depth: int = 0) -> Iterator[Source]:
 def _in_archive(path: Path) -> Iterator[Source]:
     try:
         with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
+            if len(archive.infolist()) > MAX_MEMBERS:
+                raise RadiographError(f"The archive “{readable(path.name)}” holds more than {MAX_MEMBERS:,} files.")
+            members = _members(archive)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RecursionError, OverflowError) as error:
-        raise RadiographError(f"The archive “{path.name}” is damaged.", type(error).__name__) from None
-    if len(infos) > MAX_MEMBERS:
-        raise RadiographError(f"The archive “{path.name}” holds more than {MAX_MEMBERS:,} files.")
-    names = {info.filename for info in infos if not info.is_dir() and _may_be_image(info.filename)}
-    names = {name for name in names if not name.startswith("__MACOSX/")}
+        raise RadiographError(f"The archive “{readable(path.name)}” is damaged.", type(error).__name__) from None
+    names = [
+        name
+        for name, info in members.items()
+        if not info.is_dir() and _may_be_image(info.filename) and not name.startswith("__MACOSX/")
+    ]
     for name in sorted(names, key=natural_key):
         yield Source(path, name)
 
 
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The files of an archive, each under a name of its own: of those with the same name, the second is "name (2)"."""
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        name = first = _member_name(info)
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{first} ({number})"
+        found[name] = info
+    return found
+
+
+def _member_name(info: zipfile.ZipInfo) -> str:
+    """Its name as it was meant: macOS and Linux write UTF-8 without saying so, and zipfile takes it for MS-DOS."""
+    if info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
+
+
 def _in_dicomdir(path: Path) -> Iterator[Source]:
-    """The files that a DICOMDIR lists, where they lie inside its own folder; else whatever lies in the folder."""
+    """The files that a DICOMDIR lists, where they are inside its own folder; else the images in the folder."""
     from imaging.dicom import dicomdir_file_ids  # pydicom only where it is needed
 
     root = path.parent.resolve()
-    for parts in dicomdir_file_ids(_read_file(path)):
-        found = _inside(root, parts)
-        if found is not None:
-            yield Source(found)
+    found = [place for parts in dicomdir_file_ids(_read_file(path)) if (place := _inside(root, parts)) is not None]
+    sources = [Source(place) for place in dict.fromkeys(found)] or list(_in_folder(path.parent))
+    if not sources:
+        raise RadiographError(f"The files that “{readable(path.name)}” lists are missing.")
+    yield from sources
 
 
 def _inside(root: Path, parts: tuple[str, ...]) -> Path | None:
     """The file named by a DICOMDIR's components, or None where they lead elsewhere or nowhere.
 
-    File IDs are upper case; discs are often copied in lower case. Only names that are really in the folder are
-    followed, so that no component of the file's own making ever becomes a path.
+    File IDs are upper case and have no endings; discs are often copied in lower case, with endings, or into one folder.
+    Only names that are really in the folder are followed, so that no component of the file's own making ever becomes
+    a path.
     """
+    # Some writers give one text with slashes for the components of the standard.
+    names = [name for part in parts for name in re.split(r"[/\\]", part) if name not in ("", ".")]
+    place = _follow(root, names)
+    return place if place is not None else _follow(root, names[-1:])
+
+
+def _follow(root: Path, names: list[str]) -> Path | None:
     current = root
-    for position, part in enumerate(parts):
+    for position, name in enumerate(names):
         try:
-            entries = list(os.scandir(current))
+            with os.scandir(current) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name.casefold() != name.casefold())
         except OSError:
             return None
-        last = position == len(parts) - 1
+        last = position == len(names) - 1
         for entry in entries:
-            if entry.name.casefold() == part.casefold() and not entry.is_symlink():
+            if _plain_name(entry.name) == _plain_name(name) and not entry.is_symlink():
                 is_wanted = entry.is_file(follow_symlinks=False) if last else entry.is_dir(follow_symlinks=False)
                 if is_wanted:
                     current = Path(entry.path)
                     break
         else:
             return None
-    return current if parts else None
+    return current if names else None
 
 
 def _read_file(path: Path) -> bytes:
@@ -228,9 +293,12 @@ def _read_member(path: Path, member: str) -> bytes:
     """The member's bytes, inflated in memory only: its name is never used to write anything."""
     try:
         with zipfile.ZipFile(path) as archive:
-            info = archive.getinfo(member)
+            info = _members(archive)[member]
             if info.flag_bits & 0x1:
                 raise RadiographError("This archive is encrypted; unpack it first.")
+            if info.compress_type not in _KNOWN_PACKING:
+                how = "Deflate64" if info.compress_type == _DEFLATE64 else f"number {info.compress_type}"
+                raise RadiographError(f"This way of packing ({how}) is not known here; unpack the archive first.")
             if info.file_size > MAX_FILE_BYTES:
                 raise _too_large()
             with archive.open(info) as file:

@@ -13,28 +13,29 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from imaging.radiograph import Pixels
+from imaging.radiograph import Radiograph
 from inference.prediction import SaliencyMap
 from inference.preprocess import crop_region
 
 OVERLAY_PX = 512
 _MAX_OPACITY = 0.6
+_LONGEST_NAME = 120  # bytes, of the 255 that a file system allows
 # Dark to bright along one hue, so that strength reads as strength (inferno's upper half, five stops).
 _COLORS = np.array([(120, 28, 109), (188, 55, 84), (237, 105, 37), (251, 180, 26), (252, 255, 164)], np.float32)
 
 
-def write(folder: Path, name: str, pixels: Pixels, saliency: SaliencyMap) -> tuple[Path, Path]:
+def write(folder: Path, name: str, radiograph: Radiograph, saliency: SaliencyMap) -> tuple[Path, Path]:
     """Write `name`.tif (raw) and `name`.png (picture) to `folder`; returns both paths. Raises OSError."""
-    safe = re.sub(r"[^\w.-]+", "_", name).strip("._")[:120] or "map"
+    safe = re.sub(r"[^\w.-]+", "_", name).strip("._").encode()[:_LONGEST_NAME].decode(errors="ignore") or "map"
     raw, picture = folder / f"{safe}.tif", folder / f"{safe}.png"
     Image.fromarray(np.ascontiguousarray(saliency.values, np.float32)).save(raw)
-    Image.fromarray(overlay(pixels, saliency)).save(picture)
+    Image.fromarray(overlay(radiograph, saliency)).save(picture)
     return raw, picture
 
 
-def overlay(pixels: Pixels, saliency: SaliencyMap, size_px: int = OVERLAY_PX) -> npt.NDArray[np.uint8]:
+def overlay(radiograph: Radiograph, saliency: SaliencyMap, size_px: int = OVERLAY_PX) -> npt.NDArray[np.uint8]:
     """(size_px, size_px, 3): the region's square in grey with the map over it."""
-    grey = crop_region(pixels, saliency.region, size_px)[..., None] * 255.0
+    grey = crop_region(radiograph.pixels, saliency.region, size_px, radiograph.padding)[..., None] * 255.0
     values = np.asarray(
         Image.fromarray(np.ascontiguousarray(saliency.values, np.float32)).resize(
             (size_px, size_px), Image.Resampling.BILINEAR

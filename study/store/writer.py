@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -46,6 +47,21 @@ class Location(msgspec.Struct, frozen=True):
 
     path: str
     member: str = ""
+
+
+def _spelt(path: Path | str) -> str:
+    """The path as JSON can hold it; one whose bytes are no UTF-8 becomes a file URI, which holds any byte."""
+    text = os.fsdecode(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return Path(text).absolute().as_uri()
+    return text
+
+
+def _path_of(spelt: str) -> str:
+    is_uri = spelt.startswith("file:///")
+    return os.fsdecode(unquote_to_bytes(spelt.removeprefix("file://"))) if is_uri else spelt
 
 
 @dataclass
@@ -174,12 +190,15 @@ class StudyStore:
 
     def note_location(self, image_sha256: str, path: Path | str, member: str = "") -> Future[None]:
         """Remember where an image lies. Local to this machine, never part of the record or of an export."""
-        return self._change(LOCATIONS, image_sha256, msgspec.json.encode(Location(os.fsdecode(path), member)))
+        return self._change(LOCATIONS, image_sha256, msgspec.json.encode(Location(_spelt(path), member)))
 
     def location(self, image_sha256: str) -> Location | None:
         """Where the image was last seen. Waits for the record to be opened, once."""
         data = self._value(LOCATIONS, image_sha256)
-        return None if data is None else msgspec.json.decode(data, type=Location)
+        if data is None:
+            return None
+        noted = msgspec.json.decode(data, type=Location)
+        return Location(_path_of(noted.path), noted.member)
 
     def read(self) -> Future[History]:
         """Everything in the record, each event checked against its hash, for a caller that must not wait."""

@@ -6,6 +6,8 @@ import contextlib
 import io
 import os
 import struct
+import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from pydicom.dataset import Dataset
 from imaging import sources
 from imaging.radiograph import RadiographError
 from imaging.reader import read_radiograph, thumbnail
-from imaging.sources import Source, find_sources, natural_key
+from imaging.sources import Source, find_sources, natural_key, readable
 from tests.unit.imaging.dicom_maker import gradient, make, write
 
 IMAGE = make(gradient(bits=12), bits=12)
@@ -211,7 +213,24 @@ def test_dicomdir_never_leads_out_of_its_folder(tmp_path):
             [""],
         ],
     )
-    assert labels(path) == []
+    with pytest.raises(RadiographError, match="lists are missing"):
+        labels(path)
+
+
+@pytest.mark.parametrize("how", ["endings", "flat", "version", "slashes", "renamed", "another list"])
+def test_dicomdir_of_a_disc_that_was_copied(tmp_path, how):
+    ids = [["DICOM", "SERIES", f"IM{number}"] for number in (1, 2)]
+    folder = tmp_path if how == "flat" else tmp_path / "DICOM" / "SERIES"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in (1, 2):
+        ending = {"endings": ".dcm", "version": ";1"}.get(how, "")
+        (folder / f"IM{number}{ending}").write_bytes(IMAGE)
+    if how == "another list":
+        ids = [["OTHER", "IM7"]]
+    path = dicomdir(tmp_path, ["./DICOM/SERIES/IM1", "DICOM\\SERIES\\IM2"] if how == "slashes" else ids)
+    if how in ("version", "renamed"):
+        path = path.rename(tmp_path / ("DICOMDIR;1" if how == "version" else "index.dcm"))
+    assert [label[:3] for label in labels(path)] == ["IM1", "IM2"]
 
 
 def test_dicomdir_that_is_none(tmp_path):
@@ -252,3 +271,72 @@ def test_any_bytes_as_an_archive(tmp_path_factory, data):
     with contextlib.suppress(RadiographError):  # anything else is a bug
         for source in find_sources([path]):
             source.read_bytes()
+
+
+def zipped_as(names: list[str], path, *, utf8_flag: bool) -> None:
+    """An archive whose members are in UTF-8, with the flag that says so or without it."""
+    with zipfile.ZipFile(path, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that are there twice
+        for number, name in enumerate(names):
+            info = zipfile.ZipInfo(name if utf8_flag else name.encode().decode("cp437"))
+            archive.writestr(info, make(gradient(bits=8) // (number + 1)))
+    if not utf8_flag:
+        data = path.read_bytes()
+        for name in names:  # zipfile writes UTF-8 of the MS-DOS characters, and the flag
+            meant, written = name.encode(), name.encode().decode("cp437").encode()
+            assert written in data
+            data = data.replace(written, meant.ljust(len(written), b"_"))
+        for head, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            parts = data.split(head)
+            data = head.join([parts[0], *(part[: at - 4] + b"\0\0" + part[at - 2 :] for part in parts[1:])])
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("utf8_flag", [True, False])
+def test_names_in_an_archive_can_be_read(tmp_path, utf8_flag):
+    path = tmp_path / "a.zip"
+    zipped_as(["Hüfte", "股関節"], path, utf8_flag=utf8_flag)
+    found = list(find_sources([path]))
+    assert sorted(source.member.rstrip("_") for source in found) == ["Hüfte", "股関節"]
+    assert all(read_radiograph(source).shape == (48, 64) for source in found)
+
+
+def test_members_of_one_name_are_all_there(tmp_path):
+    path = tmp_path / "a.zip"
+    zipped_as(["IM1", "IM1", "IM1 (2)", "IM1"], path, utf8_flag=True)
+    found = list(find_sources([path]))
+    assert len({source.member for source in found}) == 4
+    assert len({read_radiograph(source).sha256 for source in found}) == 4
+
+
+@pytest.mark.parametrize("method", [1, 6, 9, 10, 19, 93, 95, 98])
+def test_a_way_of_packing_that_is_not_known_is_said(tmp_path, method):
+    path = tmp_path / "a.zip"
+    zipped_as(["IM1"], path, utf8_flag=True)
+    data = bytearray(path.read_bytes())
+    for head, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(head) + at] = method
+    path.write_bytes(data)
+    [source] = find_sources([path])
+    with pytest.raises(RadiographError, match="way of packing"):
+        read_radiograph(source)
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="there, every name is Unicode")
+def test_a_name_that_is_no_utf8(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/latin1-\xfcber.dcm"))
+    path.write_bytes(IMAGE)
+    for place in (path, tmp_path):
+        [source] = find_sources([place])
+        assert source.label == r"latin1-\xfcber.dcm"
+        assert read_radiograph(source).shape == (48, 64)
+    with pytest.raises(RadiographError) as caught:
+        list(find_sources([path.with_name("missing-" + path.name)]))
+    assert caught.value.sentence.encode()
+
+
+@given(st.text(st.characters(), max_size=30))
+def test_any_name_can_be_written(name):
+    readable(name).encode()
+    if not any(0xD800 <= ord(sign) < 0xE000 for sign in name):
+        assert readable(name) == name
