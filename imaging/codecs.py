@@ -15,14 +15,12 @@ from pydicom.pixels.decoders.base import Decoder, DecodeRunner, get_decoder
 
 _JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
 _JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
-_JPEG_MORE = (uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
+_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
 
 OURS = "lucency"  # the name under which the functions of this module are registered with pydicom
 PLUGIN: dict[uid.UID, str] = {
     uid.RLELossless: "pydicom",
-    uid.JPEGBaseline8Bit: "pillow",
-    **dict.fromkeys(_JPEG_LS, "pyjpegls"),
-    **dict.fromkeys((*_JPEG_2000, *_JPEG_MORE), OURS),
+    **dict.fromkeys((*_JPEG_2000, *_JPEG_LS, *_JPEG), OURS),
 }
 NATIVE = frozenset(
     {
@@ -32,11 +30,36 @@ NATIVE = frozenset(
         uid.DeflatedExplicitVRLittleEndian,
     }
 )
+GE_BIG_ENDIAN_PIXELS = uid.UID("1.2.840.113619.5.2")  # implicit little endian, but for the pixel data
+ENCAPSULATED_PLAIN = uid.UID("1.2.840.10008.1.2.1.98")
+# DICOM's other syntaxes, which pydicom does not know: retired JPEG, and newer ones (PS3.6 A).
+RETIRED_JPEG = frozenset(uid.UID(f"1.2.840.10008.1.2.4.{number}") for number in (*range(52, 57), *range(58, 67)))
+_NEWER = {
+    "1.2.840.10008.1.2.4.94": "JPIP Referenced",
+    "1.2.840.10008.1.2.4.95": "JPIP Referenced Deflate",
+    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
+    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+    "1.2.840.10008.1.2.6.1": "RFC 2557 MIME Encapsulation",
+    "1.2.840.10008.1.2.6.2": "XML Encoding",
+    "1.2.840.10008.1.2.8.1": "Deflated Image Frame Compression",
+}
 # pydicom asks a plugin for these two names.
 DECODER_DEPENDENCIES: dict[uid.UID, tuple[str, ...]] = {
     **dict.fromkeys(_JPEG_2000, ("pylibjpeg-openjpeg",)),
-    **dict.fromkeys(_JPEG_MORE, ("imagecodecs",)),
+    **dict.fromkeys(_JPEG_LS, ("pyjpegls",)),
+    **dict.fromkeys(_JPEG, ("imagecodecs",)),
 }
+
+
+def is_known(syntax: uid.UID) -> bool:
+    """True for DICOM's own syntaxes that are still in use, whether the program reads them or not."""
+    return syntax in uid.AllTransferSyntaxes or syntax in _NEWER or syntax == ENCAPSULATED_PLAIN
+
+
+def name_of(syntax: uid.UID) -> str:
+    """For people: "JPEG XL Lossless"; the UID where it has no name."""
+    return _NEWER.get(syntax, syntax.name)
 
 
 def is_available(_syntax: str) -> bool:
@@ -49,7 +72,9 @@ def decoder_for(syntax: uid.UID) -> Decoder:
     """pydicom's decoder for `syntax`, with ours registered where PLUGIN names it."""
     decoder = get_decoder(syntax)
     if PLUGIN.get(syntax) == OURS and OURS not in decoder.available_plugins:
-        function = "_decode_jpeg_2000" if syntax in _JPEG_2000 else "_decode_jpeg"
+        function = (
+            "_decode_jpeg_2000" if syntax in _JPEG_2000 else "_decode_jpeg_ls" if syntax in _JPEG_LS else "_decode_jpeg"
+        )
         decoder.add_plugin(OURS, (__name__, function))
     return decoder
 
@@ -65,11 +90,31 @@ def _decode_jpeg_2000(src: bytes, runner: DecodeRunner) -> bytearray:
     return bytearray(frame) if not isinstance(frame, bytearray) else frame
 
 
+def _decode_jpeg_ls(src: bytes, runner: DecodeRunner) -> bytearray:
+    """A pydicom decoding plugin: JPEG-LS through CharLS, which refuses zeros between the image and its end marker."""
+    from pydicom.pixels.decoders import pyjpegls
+
+    try:
+        return pyjpegls._decode_frame(src, runner)
+    except RuntimeError:
+        end = src.rfind(b"\xff\xd9")
+        if src[end - 1 : end] != b"\0":
+            raise
+    image = src[:end].rstrip(b"\0")
+    try:
+        return pyjpegls._decode_frame(image + b"\xff\xd9", runner)
+    except RuntimeError:  # the last zero may belong to the image
+        return pyjpegls._decode_frame(image + b"\0\xff\xd9", runner)
+
+
 def _decode_jpeg(src: bytes, runner: DecodeRunner) -> bytes:
-    """A pydicom decoding plugin: JPEG Lossless and JPEG Extended, 8 to 16 bits, through libjpeg-turbo."""
+    """A pydicom decoding plugin: every JPEG, 8 to 16 bits, through libjpeg-turbo."""
     import imagecodecs
 
-    array: Any = imagecodecs.jpeg8_decode(src)
+    # Where neither JFIF nor Adobe say which colours these are, libjpeg takes YCbCr; then the header knows better.
+    unmarked = not any(mark in src[: src.find(b"\xff\xda")] for mark in (b"JFIF\0", b"Adobe"))
+    is_rgb = unmarked and runner.samples_per_pixel == 3 and runner.photometric_interpretation == "RGB"
+    array: Any = imagecodecs.jpeg8_decode(src, colorspace="RGB" if is_rgb else None)
     if runner.samples_per_pixel > 1:
         # libjpeg-turbo returns RGB, colour by pixel, whatever was stored.
         runner.set_option("planar_configuration", 0)
@@ -92,6 +137,8 @@ class Codestream:
     cols: int
     samples: int
     bits: int
+    signed: bool = False  # JPEG 2000 alone can say so
+    lossy: bool = False
 
 
 def families(syntax: uid.UID) -> frozenset[str]:
@@ -102,7 +149,7 @@ def families(syntax: uid.UID) -> frozenset[str]:
         return frozenset({"jpeg-ls"})
     if syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1):
         return frozenset({"jpeg-lossless"})
-    if syntax in (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit):
+    if syntax in _JPEG:
         return frozenset({"jpeg"})
     return frozenset()
 
@@ -117,7 +164,7 @@ def read_codestream(data: bytes) -> Codestream | None:
     # A JP2 file wraps the codestream in boxes; its head then lies within the first few hundred bytes.
     start = data.find(b"\xff\x4f\xff\x51", 0, 64 * 1024)
     if start == 0 or (start > 0 and data[4:8] == b"jP  "):
-        return _read_jpeg_2000(data[start : start + 64])
+        return _read_jpeg_2000(data[start:])
     return None
 
 
@@ -130,12 +177,16 @@ def ends_early(data: bytes, stream: Codestream) -> bool:
     return stream.family != "jpeg-2000" and data.rfind(b"\xff\xd9") < data.find(b"\xff\xda")
 
 
-def _read_jpeg_2000(head: bytes) -> Codestream | None:
-    if len(head) < 43:
+def _read_jpeg_2000(data: bytes) -> Codestream | None:
+    if len(data) < 43:
         return None
-    right, bottom, left, top = (int.from_bytes(head[at : at + 4], "big") for at in (8, 12, 16, 20))
-    samples = int.from_bytes(head[40:42], "big")
-    return Codestream("jpeg-2000", bottom - top, right - left, samples, (head[42] & 0x7F) + 1)
+    right, bottom, left, top = (int.from_bytes(data[at : at + 4], "big") for at in (8, 12, 16, 20))
+    samples = int.from_bytes(data[40:42], "big")
+    # Coding style default (T.800 A.6.1) ends with the wavelet: 0 is irreversible.
+    style = data.find(b"\xff\x52", 43, 4096)
+    lossy = style > 0 and data[style + 13 : style + 14] == b"\0"
+    depth = data[42]
+    return Codestream("jpeg-2000", bottom - top, right - left, samples, (depth & 0x7F) + 1, depth > 0x7F, lossy)
 
 
 def _read_jpeg(data: bytes) -> Codestream | None:
@@ -156,8 +207,16 @@ def _read_jpeg(data: bytes) -> Codestream | None:
                 return None
             family = "jpeg-ls" if marker == 0xF7 else "jpeg-lossless" if marker in (0xC3, 0xC7, 0xCB, 0xCF) else "jpeg"
             rows, cols = int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
-            return Codestream(family, rows, cols, data[at + 9], data[at + 4])
+            lossy = family == "jpeg" or (family == "jpeg-ls" and _near(data, at + 2 + length) > 0)
+            return Codestream(family, rows, cols, data[at + 9], data[at + 4], lossy=lossy)
         if marker in (0xD9, 0xDA) or length < 2:
             return None
         at += 2 + length
     return None
+
+
+def _near(data: bytes, at: int) -> int:
+    """How far a JPEG-LS image may be from the original: NEAR of its first scan (T.87 C.2.3)."""
+    scan = data.find(b"\xff\xda", at)
+    components = data[scan + 4] if 0 <= scan < len(data) - 4 else 0
+    return int.from_bytes(data[scan + 5 + 2 * components : scan + 6 + 2 * components], "big")

@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 from io import BytesIO
 
+import numpy as np
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.filereader import _read_file_meta_info, dcmread
@@ -19,16 +20,26 @@ from pydicom.tag import Tag
 from imaging import dicom_facts as facts
 from imaging import dicom_pixels
 from imaging.codecs import NATIVE, PLUGIN, decoder_for
-from imaging.dicom_values import text
+from imaging.dicom_values import is_given, items, text
 from imaging.radiograph import Radiograph, RadiographError
 from imaging.sources import Source
+from imaging.square_pixels import resampled, square_shape
 
 MAX_INFLATED_BYTES = 256 * 1024**2  # of a deflated file: the largest image that is opened, and room for a header
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 _FIRST_META_TAGS = (b"\x02\0\0\0", b"\x02\0\x01\0", b"\x02\0\x02\0")
-_OVERLAY_ROWS = 0x60000010
-_KEYWORDS = [*facts.TAGS, *dicom_pixels.TAGS, "SOPClassUID", "SpecificCharacterSet"]
-_WANTED: list[int] = [*(int(Tag(keyword)) for keyword in _KEYWORDS), _OVERLAY_ROWS]
+_OVERLAY_ROWS = [0x60000010 + (group << 17) for group in range(16)]  # overlays have the groups 6000, 6002 … 601E
+_GROUPS = ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence")
+# What an enhanced image says in its functional groups and others in the data set itself (PS3.3 C.7.6.16.2).
+_GROUPED = {
+    "PixelMeasuresSequence": ("PixelSpacing",),
+    "FrameVOILUTSequence": ("WindowCenter", "WindowWidth", "WindowCenterWidthExplanation", "VOILUTFunction"),
+    "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept"),
+    "FramePixelDataPropertiesSequence": ("PixelIntensityRelationshipSign", "ImagerPixelSpacing"),
+}
+_KEYWORDS = [*facts.TAGS, *dicom_pixels.TAGS, *_GROUPS, "SOPClassUID", "SpecificCharacterSet", "BurnedInAnnotation"]
+_WANTED: list[int] = [*(int(Tag(keyword)) for keyword in _KEYWORDS), *_OVERLAY_ROWS]
+_END_OF_SEQUENCE = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _NO_IMAGE = {
     "RTPLAN": "a treatment plan",
     "RTSTRUCT": "outlines for radiotherapy",
@@ -51,6 +62,7 @@ class _Parsed:
     header: Dataset
     syntax: uid.UID | None  # None where the file does not say
     little_endian: bool
+    notices: tuple[str, ...] = ()
 
 
 def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiograph:
@@ -61,12 +73,23 @@ def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         header = parsed.header
         if "Rows" not in header and "PixelData" not in header:
             raise _no_image(header)
+        _ungroup(header, frame)
         syntax, notices = dicom_pixels.checked_syntax(header, parsed.syntax, parsed.little_endian)
         image = dicom_pixels.decode(header, syntax, parsed.little_endian, frame)
         known = facts.read_facts(header)
-    if _OVERLAY_ROWS in header:
+    notices = (*parsed.notices, *notices)
+    if any(tag in header for tag in _OVERLAY_ROWS):
         notices = (*notices, "The file holds an overlay drawing, which is not shown.")
-    pixels = image.pixels
+    if text(header, "BurnedInAnnotation").upper() == "YES":
+        notices = (*notices, "The header says that writing is part of the picture: it may name the patient.")
+    pixels, padding, spacing_mm = image.pixels, image.padding, known.spacing_mm
+    if known.pixel_ratio != 1:
+        (rows, cols), shape = pixels.shape, square_shape(pixels.shape, known.pixel_ratio, dicom_pixels.MAX_SAMPLES)
+        pixels, padding = resampled(pixels, padding, shape)
+        if spacing_mm is not None:
+            spacing_mm = round(spacing_mm[0] * rows / shape[0], 9), round(spacing_mm[1] * cols / shape[1], 9)
+        notices = (*notices, f"The file's pixels are not square: {cols} x {rows} became {shape[1]} x {shape[0]}.")
+    pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
     return Radiograph(
         pixels=pixels,
@@ -77,7 +100,7 @@ def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         frame=frame,
         frame_count=image.frame_count,
         bits=image.bits,
-        spacing_mm=known.spacing_mm,
+        spacing_mm=spacing_mm,
         spacing_source=known.spacing_source,
         side=known.side,
         view=known.view,
@@ -88,6 +111,8 @@ def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         patient_id=known.patient_id,
         manufacturer=known.manufacturer,
         inverted=image.inverted,
+        polarity_doubtful=image.polarity_doubtful,
+        padding=padding,
         notices=(*notices, *image.notices, *known.notices),
     )
 
@@ -138,10 +163,25 @@ def _parse(data: bytes) -> _Parsed:
     if syntax == uid.DeflatedExplicitVRLittleEndian:
         # pydicom would inflate without bound: 2 MB have become 4 GB.
         return _Parsed(_read_header(_inflate(data[start:])), uid.ExplicitVRLittleEndian, True)
-    header = _read_header(data)
+    header, notices = _read_header(data), ()
+    if not len(header):
+        # pydicom gives up where pixel data do not end; what they hold may be whole.
+        header = _read_header(data + _END_OF_SEQUENCE)
+        notices = ("The end of the image is not marked: the file may be incomplete.",)
     if not len(header):
         raise _unreadable(data)
-    return _Parsed(header, syntax, header.original_encoding[1] is not False)
+    return _Parsed(header, syntax, header.original_encoding[1] is not False, notices)
+
+
+def _ungroup(header: Dataset, frame: int) -> None:
+    """Bring what the functional groups say of a frame up to the data set, where that does not say it itself."""
+    for position, groups in zip((frame, 0), _GROUPS, strict=True):
+        for group in items(header, groups)[position : position + 1]:
+            for sequence, keywords in _GROUPED.items():
+                for item in items(group, sequence)[:1]:
+                    for keyword in keywords:
+                        if keyword in item and not is_given(header, keyword):
+                            header[keyword] = item[keyword]
 
 
 def _read_meta(data: bytes) -> tuple[Dataset, int]:

@@ -11,13 +11,14 @@ from datetime import date
 
 from pydicom.dataset import Dataset
 
-from imaging.dicom_values import items, numbers, text, value
+from imaging.dicom_values import is_given, items, numbers, text
 from imaging.radiograph import Side, SpacingSource, View
+from imaging.square_pixels import MOST, SQUARE
 
 TAGS = " ".join(
     [
         "Modality PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing PixelSpacingCalibrationType",
-        "EstimatedRadiographicMagnificationFactor SharedFunctionalGroupsSequence Rows Columns",
+        "EstimatedRadiographicMagnificationFactor PixelAspectRatio Rows Columns",
         "Laterality ImageLaterality ViewPosition ViewCodeSequence BodyPartExamined PatientOrientation",
         "AcquisitionDate AcquisitionDateTime ContentDate SeriesDate StudyDate PatientName PatientID Manufacturer",
     ]
@@ -27,6 +28,11 @@ _IN_PATIENT = frozenset({"CT", "MR", "PT", "NM"})  # pixel spacing is in the pat
 # Detector elements measure 0.05 to 0.4 mm; images made smaller for display may reach 0.6 mm.
 _PLAUSIBLE_MM = (0.02, 0.6)
 _SAME = 0.005  # relative
+_UNIT_IN_THE_END = {
+    SpacingSource.CALIBRATED: "lengths are in calibrated millimetres",
+    SpacingSource.DETECTOR: "lengths are in millimetres at the detector",
+    SpacingSource.NONE: "lengths are in pixels",
+}
 
 _VIEW_CODES = {
     # SNOMED CT and SNOMED RT codes of DICOM CID 4010
@@ -65,6 +71,7 @@ class Facts:
 
     spacing_mm: tuple[float, float] | None
     spacing_source: SpacingSource
+    pixel_ratio: float  # height of a pixel over its width, 1 where it is square
     side: Side
     view: View
     body_part: str
@@ -79,10 +86,13 @@ class Facts:
 def read_facts(header: Dataset) -> Facts:
     """Never raises: what cannot be read is unknown."""
     notices: list[str] = []
-    spacing_mm, source = _spacing(header, notices)
+    faults: list[str] = []
+    spacing_mm, source = _spacing(header, faults, notices)
+    notices += [f"{fault}: {_UNIT_IN_THE_END[source]}." for fault in faults]
     return Facts(
         spacing_mm=spacing_mm,
         spacing_source=source,
+        pixel_ratio=_pixel_ratio(header, spacing_mm, notices),
         side=_side(header, notices),
         view=_view(header, notices),
         body_part=text(header, "BodyPartExamined"),
@@ -98,13 +108,14 @@ def read_facts(header: Dataset) -> Facts:
 # --- spacing ----------------------------------------------------------------------------------------------------------
 
 
-def _spacing(header: Dataset, notices: list[str]) -> tuple[tuple[float, float] | None, SpacingSource]:
+def _spacing(
+    header: Dataset, faults: list[str], notices: list[str]
+) -> tuple[tuple[float, float] | None, SpacingSource]:
+    """The best spacing that the header gives. `faults` are sentences that end with the unit used in the end."""
     in_patient = text(header, "Modality").upper() in _IN_PATIENT
-    pixel = _given(header, "PixelSpacing", "Pixel Spacing", not in_patient, notices)
-    if pixel is None:
-        pixel = _shared_pixel_spacing(header)
-    imager = _given(header, "ImagerPixelSpacing", "Imager Pixel Spacing", True, notices)
-    scanned = _given(header, "NominalScannedPixelSpacing", "the scanner's pixel spacing", True, notices)
+    pixel = _given(header, "PixelSpacing", "Pixel Spacing", not in_patient, faults)
+    imager = _given(header, "ImagerPixelSpacing", "Imager Pixel Spacing", True, faults)
+    scanned = _given(header, "NominalScannedPixelSpacing", "the scanner's pixel spacing", True, faults)
     calibration = text(header, "PixelSpacingCalibrationType").upper()
     magnification = (numbers(header, "EstimatedRadiographicMagnificationFactor") or (0.0,))[0]
     if magnification and not 1.0 <= magnification <= 3.0:
@@ -176,34 +187,42 @@ def _pixel_against_imager(
 
 
 def _given(
-    header: Dataset, keyword: str, name: str, is_projection: bool, notices: list[str]
+    header: Dataset, keyword: str, name: str, is_projection: bool, faults: list[str]
 ) -> tuple[float, float] | None:
     """(between rows, between columns) in mm; None where it is absent or cannot be true, which is said."""
-    if value(header, keyword) is None:
+    if not is_given(header, keyword):
         return None
     found = numbers(header, keyword)
-    if len(found) != 2 or min(found) <= 0 or max(found) > 100:
-        notices.append(f"The header's {name.removeprefix('the ')} is not a length: lengths are in pixels.")
+    bare_name = name.removeprefix("the ")
+    if not found or min(found[:2]) <= 0 or max(found[:2]) > 100:
+        faults.append(f"The header's {bare_name} is not a length")
         return None
+    if len(found) != 2:
+        taken = "which was taken for both directions" if len(found) == 1 else "of which the first two were taken"
+        faults.append(f"The header's {bare_name} has {len(found)} value{'s' if len(found) > 1 else ''}, {taken}")
+        found = (*found, found[0])[:2]
     if is_projection and found == (1.0, 1.0):
-        notices.append(f"The header gives {name} as exactly 1 mm, which no detector has: lengths are in pixels.")
+        faults.append(f"The header gives {name} as exactly 1 mm, which no detector has")
         return None
     low, high = _PLAUSIBLE_MM
     if is_projection and not (low <= min(found) and max(found) <= high):
-        notices.append(f"The header gives {name} as {max(found):.3g} mm, which is unusual: check lengths.")
+        faults.append(f"The header gives {name} as {max(found):.3g} mm, which is unusual")
     elif max(found) / min(found) > 1.5:
-        notices.append(f"The header gives very different {name} along rows and columns: check lengths.")
+        faults.append(f"The header gives very different {name} along rows and columns")
     return found[0], found[1]
 
 
-def _shared_pixel_spacing(header: Dataset) -> tuple[float, float] | None:
-    """Of an enhanced multi-frame image (PS3.3 C.7.6.16.2.1)."""
-    for group in items(header, "SharedFunctionalGroupsSequence"):
-        for measures in items(group, "PixelMeasuresSequence"):
-            found = numbers(measures, "PixelSpacing")
-            if len(found) == 2 and min(found) > 0:
-                return found[0], found[1]
-    return None
+def _pixel_ratio(header: Dataset, spacing_mm: tuple[float, float] | None, notices: list[str]) -> float:
+    """Height of a pixel over its width: from the spacing that is used, else from the aspect ratio (PS3.3 C.7.6.3.1.7)."""
+    given = numbers(header, "PixelAspectRatio")
+    by_aspect = given[0] / given[1] if len(given) == 2 and min(given) > 0 else 1.0
+    ratio = spacing_mm[0] / spacing_mm[1] if spacing_mm is not None else by_aspect
+    if spacing_mm is not None and abs(ratio / by_aspect - 1) > SQUARE and by_aspect != 1:
+        notices.append("The header's pixel spacing and aspect ratio contradict each other; the spacing was believed.")
+    if not 1 / MOST <= ratio <= MOST:
+        notices.append("The header gives pixels of a shape that no detector has; they were taken as square.")
+        return 1.0
+    return ratio if abs(ratio - 1) > SQUARE else 1.0
 
 
 def _alike(one: tuple[float, float], other: tuple[float, float]) -> bool:

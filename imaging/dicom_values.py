@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 MAX_TEXT = 256
+_ESCAPE_SEQUENCE = re.compile(r"\x1b[ -/]*[0-~]")  # of ISO 2022, where pydicom leaves one
 
 
 def value(header: Dataset, keyword: str) -> Any:
@@ -33,20 +35,45 @@ def text(header: Dataset, keyword: str) -> str:
         line = str(found)
     except Exception:  # names decode only now
         return ""
+    line = _ESCAPE_SEQUENCE.sub("", line)
     return "".join(sign for sign in line if sign.isprintable()).strip()[:MAX_TEXT]
 
 
+def is_given(header: Dataset, keyword: str) -> bool:
+    """True where the tag has a value, whether it can be interpreted or not."""
+    return value(header, keyword) is not None or bool(_as_written(header, keyword))
+
+
 def numbers(header: Dataset, keyword: str) -> tuple[float, ...]:
-    """The tag's values as finite numbers; empty where there are none or one of them is not a number."""
+    """The tag's values as finite numbers; empty where there are none or one of them is not a number.
+
+    Written with a decimal comma, or as a text of any other kind, they are numbers all the same.
+    """
     found = value(header, keyword)
     if found is None or isinstance(found, bytes):
-        return ()
+        found = _as_written(header, keyword)
     values = list(found) if isinstance(found, MultiValue | list | tuple) else [found]
     try:
-        result = tuple(float(entry) for entry in values)
+        result = tuple(
+            float(part)
+            for entry in values
+            for part in (entry.replace(",", ".").rstrip("\0 ").split("\\") if isinstance(entry, str) else [entry])
+        )
     except (TypeError, ValueError, OverflowError):
         return ()
     return result if all(math.isfinite(entry) for entry in result) else ()
+
+
+def _as_written(header: Dataset, keyword: str) -> str:
+    """The bytes of a short tag as text, for values that pydicom cannot convert; "" where there are none."""
+    try:
+        found = getattr(header.get_item(keyword), "value", None)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:
+        return ""
+    is_short = isinstance(found, bytes) and len(found) <= MAX_TEXT and found.isascii()
+    return found.decode("ascii").strip("\0 ") if is_short else ""
 
 
 def integer(header: Dataset, keyword: str) -> int | None:

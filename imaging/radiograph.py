@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 
 class RadiographError(Exception):
@@ -54,6 +55,7 @@ class Window:
     center: float
     width: float
     name: str = ""
+    sigmoid: bool = False  # an S-shaped curve through the window instead of a line (PS3.3 C.11.2.1.3.1)
 
     @property
     def levels(self) -> tuple[float, float]:
@@ -67,7 +69,8 @@ class Radiograph:
 
     `pixels` is float32, (rows, cols), C-contiguous, read-only; larger = denser = brighter on screen, whatever
     the file's photometric interpretation. Values have passed the modality LUT, and the first VOI LUT
-    sequence if the file carries one; window presets are in the same units.
+    sequence if the file carries one; window presets are in the same units. Pixels are square: where the file's are not,
+    rows or columns were added (docs/adr/0014-square-pixels.md).
     """
 
     pixels: Pixels
@@ -88,7 +91,9 @@ class Radiograph:
     patient_name: str = ""  # on screen only where the settings allow it; never logged or recorded
     patient_id: str = ""
     manufacturer: str = ""
-    inverted: bool = False  # True when the file was MONOCHROME1
+    inverted: bool = False  # True when the file's larger values are darker, as in MONOCHROME1
+    polarity_doubtful: bool = False  # the header contradicts itself about which end of the grey scale is white
+    padding: Mask | None = None  # (rows, cols), True where the file says that there is no image; the darkest grey there
     notices: tuple[str, ...] = field(default=())  # sentences: contradictory tags, ignored data, lossy source
 
     @property

@@ -11,6 +11,7 @@ from imaging.radiograph import Pixels, Window
 # Collimated borders and burnt-in markers are few and extreme; what lies between holds the anatomy.
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.5
 _BORDER_SHARE = 0.003  # one and the same extreme value this often is no anatomy
+_MIN_GREYS = 16  # of 256: a window that spreads the image over fewer shows nothing of it
 _SAMPLES = 250_000  # enough for a percentile; the whole image would take 50 ms
 
 
@@ -49,11 +50,31 @@ def apply_window(pixels: Pixels, window: Window, invert: bool = False) -> npt.ND
     black, _white = window.levels
     scaled = np.subtract(pixels, np.float32(black), dtype=np.float32)
     scaled *= np.float32(255.0 / max(window.width, 1e-6))
+    if window.sigmoid:
+        scaled = _sigmoid(scaled)
     np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
     np.clip(scaled, 0.0, 255.0, out=scaled)
     scaled += np.float32(0.5)
     grey = scaled.astype(np.uint8)
     return np.subtract(np.uint8(255), grey) if invert else grey
+
+
+def shows_anything(pixels: Pixels, window: Window) -> bool:
+    """False for a window that leaves the image (rows, cols) all but one grey."""
+    if not 0 < window.width < 1e9:
+        return False
+    values = _sample(pixels)
+    if values.min() == values.max():
+        return window.levels[0] <= values[0] <= window.levels[1]
+    darkest, brightest = np.percentile(apply_window(values[None], window), (LOW_PERCENTILE, HIGH_PERCENTILE))
+    return bool(brightest - darkest >= _MIN_GREYS)
+
+
+def _sigmoid(scaled: Pixels) -> Pixels:
+    """From a straight line through 0 and 255 to the curve of DICOM PS3.3 C.11.2.1.3.1, of the same slope in the middle."""
+    with np.errstate(over="ignore"):
+        curve: Pixels = np.float32(255.0) / (1 + np.exp((np.float32(127.5) - scaled) * np.float32(4 / 255)))
+    return curve
 
 
 def _cut(pixels: Pixels, region: HipRegion) -> Pixels:

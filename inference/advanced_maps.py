@@ -59,7 +59,7 @@ def compute(
     shape = radiograph.shape
     if way is not None:
         radiograph, region = upright.changed(radiograph, way), upright.changed_region(region, shape, way)
-    image = torch.from_numpy(network_input(radiograph.pixels, region, bundle.card.input_spec)[None])
+    image = torch.from_numpy(network_input(radiograph.pixels, region, bundle.card.input_spec, radiograph.padding)[None])
     values = library_map(method, network, layer, image, bundle.card.outputs.index("loose"))
     peak = float(values.max())
     levels = (0.0, peak) if np.isfinite(peak) and peak > 0 else (0.0, 1.0)

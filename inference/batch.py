@@ -29,7 +29,7 @@ import msgspec
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph, RadiographError, Side
 from imaging.reader import read_radiograph
-from imaging.sources import Source, find_sources
+from imaging.sources import Source, find_sources, readable
 from imaging.worker import SupervisedWorker, decode_worker
 from inference import saliency_files
 from inference.classifier import Classifier
@@ -187,7 +187,7 @@ def _sources(paths: Sequence[str]) -> Iterator[Source | _Unreadable]:
             yield _Unreadable(path, error.sentence)
             continue
         if not found:
-            yield _Unreadable(path, f"“{Path(path).name}” holds no image.")
+            yield _Unreadable(path, f"“{readable(Path(path).name)}” holds no image.")
 
 
 class _Batch:
@@ -310,7 +310,7 @@ class _Batch:
         saliency = prediction.saliency
         written: tuple[Path, Path] | None = None
         if self._maps_folder is not None and saliency is not None and not saliency.is_empty:
-            written = saliency_files.write(self._maps_folder, name, radiograph.pixels, saliency)
+            written = saliency_files.write(self._maps_folder, name, radiograph, saliency)
         return RegionRecord(
             side=prediction.region.side.value,
             box=_rounded_box(prediction.region),
@@ -320,8 +320,8 @@ class _Batch:
             stem_probability=_rounded(prediction.stem_probability),
             cup_probability=_rounded(prediction.cup_probability),
             zones={zone: round(share, 4) for zone, share in prediction.zone_shares.items()},
-            saliency=str(written[0]) if written else None,
-            overlay=str(written[1]) if written else None,
+            saliency=readable(str(written[0])) if written else None,
+            overlay=readable(str(written[1])) if written else None,
             suitability={name: round(score, 4) for name, score in prediction.suitability.scores.items()},
             parts={
                 part.name: PartRecord(
@@ -342,8 +342,8 @@ class _Batch:
     def _file_record(self, path: str, member: str, **values: Any) -> FileRecord:
         card = self._classifier.bundle.card
         return FileRecord(
-            path=path,
-            member=member,
+            path=readable(path),
+            member=readable(member),
             model=f"{card.id} {card.version}",
             model_sha256=self._classifier.bundle.sha256,
             engine=self._classifier.engine.value,

@@ -54,7 +54,7 @@ class Classifier:
         card = self.bundle.card.locator
         if self._locator is None or card is None:
             return [regions.full_region(radiograph)]
-        outputs = self._locator.run(regions.locator_batch(card, radiograph.pixels))
+        outputs = self._locator.run(regions.locator_batch(card, radiograph.pixels, radiograph.padding))
         return regions.propose(radiograph, outputs["centers"][0], outputs["sizes"][0], card)
 
     def predict(self, radiograph: Radiograph, region: HipRegion) -> Prediction:
@@ -64,15 +64,17 @@ class Classifier:
     def assess(self, radiograph: Radiograph, region: HipRegion | None = None) -> list[Prediction]:
         """Every hip of the radiograph, or the one in `region`.
 
-        A picture without tags that the network refuses is tried inverted and turned; `notice` then says so.
+        A picture without tags that the network refuses is tried inverted and turned, a file that contradicts itself about
+        black and white inverted; `notice` then says so.
         """
         predictions = self._assess_as_is(radiograph, region)
-        if any(map(_answered, predictions)) or not upright.may_be_altered(radiograph):
+        ways = upright.other_ways(radiograph)
+        if any(map(_answered, predictions)) or not ways:
             return predictions
         if suitability.judge_file(radiograph, region or regions.full_region(radiograph)) is not None:
             return predictions  # blank, or too small, whichever way up; a region that a person set stays what it is
         found: list[list[Prediction]] = []
-        for way in upright.WAYS:
+        for way in ways:
             place = region and upright.changed_region(region, radiograph.shape, way)
             seen = self._assess_as_is(upright.changed(radiograph, way), place)
             if any(map(_answered, seen)):
@@ -92,7 +94,10 @@ class Classifier:
         maps: FloatArray | None = None
         if asked:
             batch = np.stack(
-                [network_input(hips[index][0].pixels, hips[index][1], self.bundle.card.input_spec) for index in asked]
+                [
+                    network_input(radiograph.pixels, region, self.bundle.card.input_spec, radiograph.padding)
+                    for radiograph, region in (hips[index] for index in asked)
+                ]
             )
             outputs = self._model.run(batch)
             maps = saliency.saliency_maps(outputs)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imaging.geometry import HipRegion
-from imaging.radiograph import Pixels
+from imaging.radiograph import Mask, Pixels
 from inference.resample import resize
 
 FloatArray = npt.NDArray[np.float32]
@@ -31,10 +31,10 @@ class InputSpec:
     std: tuple[float, ...] = (0.25,)
 
 
-def crop_region(pixels: Pixels, region: HipRegion, size: int) -> FloatArray:
+def crop_region(pixels: Pixels, region: HipRegion, size: int, padding: Mask | None = None) -> FloatArray:
     """Resample the region's square to (size, size), antialiased, grey values stretched to 0..1.
 
-    What lies outside the image takes the darkest grey of the region.
+    What lies outside the image, and `padding` (rows, cols), takes the darkest grey of the region.
     """
     square = region.squared()
     rows, cols = pixels.shape
@@ -50,11 +50,16 @@ def crop_region(pixels: Pixels, region: HipRegion, size: int) -> FloatArray:
     out_left, out_top = min(out_left, size - 1), min(out_top, size - 1)
     out_right, out_bottom = max(out_right, out_left + 1), max(out_bottom, out_top + 1)
     box = inside_left, inside_top, inside_right, inside_bottom
-    resampled = resize(pixels, box, (out_bottom - out_top, out_right - out_left))
+    shape = out_bottom - out_top, out_right - out_left
+    resampled = resize(pixels, box, shape)
     out = np.zeros((size, size), np.float32)
     stretched = out[out_top:out_bottom, out_left:out_right]
     step = max(1, size // PERCENTILE_GRID)
-    low, high = _levels(resampled[::step, ::step])
+    seen = resampled[::step, ::step]
+    if padding is not None:
+        in_image = resize(padding.astype(np.float32), box, shape)[::step, ::step] == 0
+        seen = seen[in_image] if in_image.any() else seen
+    low, high = _levels(seen)
     if high - low > FLAT * max(abs(low), abs(high)):
         np.subtract(resampled, low, out=stretched)
         stretched /= high - low
@@ -72,9 +77,9 @@ def _levels(values: FloatArray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def network_input(pixels: Pixels, region: HipRegion, spec: InputSpec) -> FloatArray:
+def network_input(pixels: Pixels, region: HipRegion, spec: InputSpec, padding: Mask | None = None) -> FloatArray:
     """(channels, size, size), normalised as the network was trained."""
-    grey = crop_region(pixels, region, spec.size)
+    grey = crop_region(pixels, region, spec.size, padding)
     mean = np.asarray(spec.mean, np.float32).reshape(-1, 1, 1)
     std = np.asarray(spec.std, np.float32).reshape(-1, 1, 1)
     normalised = np.empty((spec.channels, spec.size, spec.size), np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imaging.geometry import HipRegion
-from imaging.radiograph import Pixels, Radiograph, Side
+from imaging.radiograph import Mask, Pixels, Radiograph, Side
 from inference.model_bundle import LocatorCard
 from inference.preprocess import InputSpec, network_input, to_image, whole_image
 
@@ -19,10 +19,10 @@ MIN_DISTANCE = 0.5  # of two hips, in sides of a hip region; closer peaks are th
 MIN_SIDE, MAX_SIDE = 0.15, 1.5  # of a hip region, in longer sides of the image
 
 
-def locator_batch(card: LocatorCard, pixels: Pixels) -> FloatArray:
+def locator_batch(card: LocatorCard, pixels: Pixels, padding: Mask | None = None) -> FloatArray:
     """(1, 1, size, size): the whole image, longer side to `size`, padded evenly: what the locator is given."""
     spec = InputSpec(card.size, 1, (card.mean,), (card.std,))
-    return network_input(pixels, whole_image(pixels), spec)[None]
+    return network_input(pixels, whole_image(pixels), spec, padding)[None]
 
 
 @dataclass(frozen=True)

@@ -25,16 +25,24 @@ WAYS = (
 )
 
 
-def may_be_altered(radiograph: Radiograph) -> bool:
-    """True for pictures, which do not say how they are meant to be seen."""
-    return not radiograph.modality
+def other_ways(radiograph: Radiograph) -> tuple[Way, ...]:
+    """How else the CNN may be asked: every way for pictures, which do not say how they are meant to be seen.
+
+    A DICOM file says which way is up; where it contradicts itself about black and white, inverted is the other way.
+    """
+    if not radiograph.modality:
+        return WAYS
+    return WAYS[:1] if radiograph.polarity_doubtful else ()
 
 
 def changed(radiograph: Radiograph, way: Way) -> Radiograph:
-    pixels = radiograph.pixels
+    pixels, padding = radiograph.pixels, radiograph.padding
     if way.inverted:
         pixels = (pixels.max() + pixels.min()) - pixels
-    return replace(radiograph, pixels=np.ascontiguousarray(np.rot90(pixels, way.turns)))
+        if padding is not None:
+            pixels[padding] = pixels[~padding].min(initial=np.inf)
+    turned = np.ascontiguousarray(np.rot90(pixels, way.turns))
+    return replace(radiograph, pixels=turned, padding=None if padding is None else np.rot90(padding, way.turns))
 
 
 def changed_region(region: HipRegion, shape: Shape, way: Way) -> HipRegion:

@@ -107,6 +107,8 @@ def deidentified(radiograph: Radiograph) -> tuple[bytes, bool]:
     out.SmallestImagePixelValue, out.LargestImagePixelValue = low, high
     out.RescaleSlope, out.RescaleIntercept, out.RescaleType = _decimal(slope), _decimal(intercept), "US"
     out.WindowCenter, out.WindowWidth = _decimal(window.center), _decimal(window.width)
+    if window.sigmoid:
+        out.VOILUTFunction = "SIGMOID"
     if radiograph.side in (Side.RIGHT, Side.LEFT, Side.BOTH):
         out.ImageLaterality = radiograph.side.value
     if radiograph.view is View.AP:

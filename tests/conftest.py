@@ -35,3 +35,9 @@ def corpus() -> Path:
 def stats_cases() -> Path:
     """Data sets with expected numbers; never committed."""
     return _reference_folder("LUCENCY_STATS_CASES", "stats-cases")
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Inputs made after public bug reports; their README says what is right for each. Never committed."""
+    return _reference_folder("LUCENCY_CASES", "cases")

@@ -269,10 +269,10 @@ class Canvas(QWidget):
                 view.update()
                 view.inverted_changed.emit(inverted)
 
-    def set_window(self, center: float, width: float, name: str = "") -> None:
+    def set_window(self, center: float, width: float, name: str = "", sigmoid: bool = False) -> None:
         """In the units of the radiograph's pixels. `name` of a preset is shown beside the numbers."""
         least = self.scene.image.step if self.scene.image is not None else 1e-6
-        window = Window(float(center), max(float(width), least), name)
+        window = Window(float(center), max(float(width), least), name, sigmoid)
         for view in (self, *self._peers):
             if view.scene.window != window:
                 view.scene.window = window
@@ -286,7 +286,7 @@ class Canvas(QWidget):
             return
         first = self.scene.radiograph.windows[0]
         self.set_inverted(False)
-        self.set_window(first.center, first.width, first.name)
+        self.set_window(first.center, first.width, first.name, first.sigmoid)
         self._go(self.scene.viewport.upright().fit())
 
     # Linked panes
@@ -300,7 +300,8 @@ class Canvas(QWidget):
             other._peers.append(view)
         other._follow(self.scene.viewport)
         self.set_inverted(self.scene.inverted)
-        self.set_window(self.scene.window.center, self.scene.window.width, self.scene.window.name)
+        window = self.scene.window
+        self.set_window(window.center, window.width, window.name, window.sigmoid)
 
     def unlink(self) -> None:
         for view in self._peers:

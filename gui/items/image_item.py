@@ -102,7 +102,7 @@ class ImageItem:
         return None
 
     def set_window(self, window: Window, inverted: bool) -> None:
-        if (window.center, window.width, inverted) != (self._window.center, self._window.width, self._inverted):
+        if (window, inverted) != (self._window, self._inverted):
             self._window, self._inverted = window, inverted
             self._colours = None
             self._scaled = None

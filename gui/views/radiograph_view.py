@@ -294,8 +294,9 @@ class RadiographView(Canvas):
         return self.behaviour
 
     def _drag_window(self, dx: float, dy: float) -> None:
-        width = self.scene.window.width * math.exp(dx / 250)
-        self.set_window(self.scene.window.center + dy * self.scene.window.width / 400, width)
+        window = self.scene.window
+        width = window.width * math.exp(dx / 250)
+        self.set_window(window.center + dy * window.width / 400, width, sigmoid=window.sigmoid)
 
     def _drag_zoom(self, dx: float, dy: float, start: QPointF) -> None:
         self.zoom_by(math.exp(-dy / 150), start)

@@ -76,7 +76,9 @@ class ImageMenus(QObject):
         for number, window in enumerate(radiograph.windows if radiograph is not None else (), start=1):
             action = menu.addAction(_window_name(window, number))
             action.triggered.connect(
-                lambda _on=False, window=window: main.set_window(window.center, window.width, window.name)
+                lambda _on=False, window=window: main.set_window(
+                    window.center, window.width, window.name, window.sigmoid
+                )
             )
 
     def _fill_frames(self) -> None:

@@ -162,3 +162,30 @@ def overwritten(data: bytes, tag: tuple[int, int], value: bytes) -> bytes:
     length = int.from_bytes(data[start + 6 : start + 8], "little")
     assert length == len(value)
     return data[: start + 8] + value + data[start + 8 + length :]
+
+
+def wrapped(
+    codestreams: list[bytes],
+    syntax: str,
+    pixels: np.ndarray,
+    *,
+    bits: int | None = None,
+    has_bot: bool = True,
+    **tags: Any,
+) -> bytes:
+    """A file of given codestreams, one a frame, under any syntax; the header is that of `pixels`."""
+    header = dataset(pixels, bits=bits, **tags)
+    header.PixelData = encapsulate(codestreams, has_bot=has_bot)
+    header["PixelData"].VR = "OB"
+    header["PixelData"].is_undefined_length = True
+    return renamed(write(header, uid.JPEGBaseline8Bit), syntax)
+
+
+def renamed(data: bytes, syntax: str) -> bytes:
+    """The file with another transfer syntax UID in its file meta information."""
+    at = data.index(b"\x02\0\x10\0UI")
+    length = int.from_bytes(data[at + 6 : at + 8], "little")
+    name = syntax.encode() + b"\0" * (len(syntax) % 2)
+    grown = int.from_bytes(data[140:144], "little") + len(name) - length
+    data = data[: at + 6] + len(name).to_bytes(2, "little") + name + data[at + 8 + length :]
+    return data[:140] + grown.to_bytes(4, "little") + data[144:]

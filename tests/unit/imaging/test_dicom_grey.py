@@ -8,7 +8,9 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 
 from imaging.radiograph import RadiographError, Window
-from tests.unit.imaging.dicom_maker import dataset, gradient, make, write
+from imaging.windowing import apply_window
+from study.package import deidentified
+from tests.unit.imaging.dicom_maker import LOSSLESS, dataset, gradient, make, write
 from tests.unit.imaging.test_dicom_syntaxes import read
 
 
@@ -218,11 +220,236 @@ def test_contradictory_grey_scale_is_said(tmp_path, photometric, shape):
     assert any("white" in notice for notice in read(tmp_path, data).notices)
 
 
-def test_what_is_left_out_is_said(tmp_path):
-    header = dataset(gradient(), VOILUTFunction="SIGMOID", WindowCenter="30000", WindowWidth="9000")
+@pytest.mark.parametrize("group", [0x6000, 0x6002, 0x6010, 0x601E])
+def test_an_overlay_is_said_whatever_its_group(tmp_path, group):
+    header = dataset(gradient())
     header.PixelData = gradient().tobytes()
     header["PixelData"].VR = "OW"
-    header.add_new(0x60000010, "US", 48)
-    notices = read(tmp_path, write(header)).notices
-    assert any("sigmoid" in notice for notice in notices)
-    assert any("overlay" in notice for notice in notices)
+    header.add_new((group << 16) + 0x10, "US", 48)
+    assert any("overlay" in notice for notice in read(tmp_path, write(header)).notices)
+
+
+@pytest.mark.parametrize(("given", "said"), [("YES", True), ("NO", False), (None, False)])
+def test_writing_in_the_picture_is_said(tmp_path, given, said):
+    notices = read(tmp_path, make(gradient(), BurnedInAnnotation=given)).notices
+    assert any("writing is part of the picture" in notice for notice in notices) == said
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_a_sigmoid_window_is_the_one_of_the_standard(tmp_path, photometric):
+    pixels = gradient(bits=12)
+    data = make(
+        pixels, bits=12, WindowCenter="2000", WindowWidth="900", VOILUTFunction="SIGMOID",
+        PhotometricInterpretation=photometric,
+    )  # fmt: skip
+    radiograph = read(tmp_path, data)
+    expected = 255 / (1 + np.exp(-4 * (pixels.astype(float) - 2000) / 900))  # PS3.3 C.11.2.1.3.1
+    expected = 255 - expected if photometric == "MONOCHROME1" else expected
+    assert np.abs(apply_window(radiograph.pixels, radiograph.windows[0]) - expected).max() <= 1
+    assert radiograph.notices == ()
+
+
+@pytest.mark.parametrize("said", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("used", [8, 10, 12, 14, 16])
+def test_the_depth_of_a_voi_lut_is_that_of_its_entries(tmp_path, said, used):
+    """Agfa says 16 of tables whose entries have 12: the whole picture came out black."""
+    pixels = gradient(bits=12)
+    entries = (np.arange(4096) * (2**used - 1) // 4095).astype(np.uint16)
+    radiograph = read(tmp_path, make(pixels, bits=12, VOILUTSequence=[lookup(entries, 0, said)]))
+    assert radiograph.windows[0].levels == (0, 2**used - 1)
+    assert any("its values have" in notice for notice in radiograph.notices) == (said != used)
+
+
+@pytest.mark.parametrize("bits_used", [12, 16])
+def test_monochrome1_with_a_voi_lut_of_another_depth_than_it_says(tmp_path, bits_used):
+    pixels = gradient(bits=12)
+    entries = (np.arange(4096) * (2**bits_used - 1) // 4095).astype(np.uint16)
+    data = make(pixels, bits=12, VOILUTSequence=[lookup(entries, 0, 14)], PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(read(tmp_path, data).pixels, 2**bits_used - 1 - entries[pixels].astype(np.float32))
+
+
+SYNTAXES = [uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian, *LOSSLESS.values()]
+
+
+def drawn_above(pixels: np.ndarray, bits: int) -> np.ndarray:
+    """The pixels with a drawing in every bit above the stored ones, as old modalities embed their overlays."""
+    drawing = np.zeros_like(pixels)
+    drawing[10:30, 10:40] = 2**16 - 2**bits
+    return pixels | drawing
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("bits", [10, 12, 15])
+def test_nothing_above_the_stored_bits_is_seen_whatever_the_codec(tmp_path, syntax, signed, bits):
+    pixels = gradient(bits=bits)
+    held = drawn_above(pixels, bits)
+    tags = {"BitsStored": bits, "HighBit": bits - 1, "PixelRepresentation": int(signed)}
+    radiograph = read(tmp_path, make(held, syntax, bits=16, **tags))
+    expected = pixels.astype(np.int32)
+    expected = np.where(expected >= 2 ** (bits - 1), expected - 2**bits, expected) if signed else expected
+    np.testing.assert_array_equal(radiograph.pixels, expected)
+    written, _lossless = deidentified(radiograph)
+    np.testing.assert_array_equal(read(tmp_path, written, name="copy.dcm").pixels, expected)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+@pytest.mark.parametrize("high_bit", [11, 12, 13, 15])
+@pytest.mark.parametrize("below", [0, 1], ids=["empty below", "drawing below"])
+def test_the_stored_bits_begin_where_high_bit_says(tmp_path, syntax, high_bit, below):
+    pixels = gradient(bits=12)
+    lowest = high_bit - 11
+    held = (pixels << np.uint16(lowest)) | np.uint16(below * (2**lowest - 1))
+    radiograph = read(tmp_path, make(held, syntax, bits=16, BitsStored=12, HighBit=high_bit))
+    np.testing.assert_array_equal(radiograph.pixels, pixels)
+    assert radiograph.notices == ()
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_high_bit_that_the_values_contradict(tmp_path, signed):
+    pixels = gradient(bits=12)
+    radiograph = read(tmp_path, make(pixels, bits=12, BitsStored=12, HighBit=15, PixelRepresentation=int(signed)))
+    np.testing.assert_array_equal(radiograph.pixels.astype(int) & 0xFFF, pixels)
+    assert any("stored bits were believed" in notice for notice in radiograph.notices)
+
+
+def ringed(pixels: np.ndarray, value: int) -> tuple[np.ndarray, np.ndarray]:
+    """(the pixels with `value` around them and in one place within, where it is around them)"""
+    around = np.ones(pixels.shape, bool)
+    around[6:-6, 8:-8] = False
+    framed = pixels.copy()
+    framed[around] = value
+    framed[20:24, 30:36] = value
+    return framed, around
+
+
+@pytest.mark.parametrize(
+    "syntax", [*SYNTAXES[:3], uid.RLELossless, uid.JPEG2000Lossless], ids=lambda syntax: syntax.name
+)
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize(
+    ("bits", "signed", "value", "limit"),
+    [
+        (12, False, 0, None), (12, False, 4095, None), (16, False, 65535, None), (8, False, 255, None),
+        (12, True, -2048, None), (16, True, -2000, -1000), (16, True, -1000, -2000), (12, False, 65535, None),
+    ],
+)  # fmt: skip
+def test_padding_is_dark_and_takes_no_part(tmp_path, syntax, photometric, bits, signed, value, limit):
+    inside = gradient(bits=7).astype(np.int32) + 60
+    pixels, around = ringed(inside, value)
+    kind = {(8, False): np.uint8, (8, True): np.int8, (16, False): np.uint16, (16, True): np.int16}[
+        max(8, 8 * -(-bits // 8)), signed
+    ]
+    tags = {"PixelPaddingValue": value, "PixelPaddingRangeLimit": limit, "PhotometricInterpretation": photometric}
+    held = (pixels & 0xFFFF).astype(np.uint16).view(kind) if kind != np.uint8 else pixels.astype(kind)
+    if syntax.is_encapsulated and signed:
+        held = (pixels & (2**bits - 1)).astype(np.uint16)
+    if syntax.is_encapsulated and value == 65535 and bits == 12:
+        pytest.skip("the encoders hold no more than the stored bits")
+    data = make(held, syntax, bits=bits, PixelRepresentation=int(signed), **tags)
+    radiograph = read(tmp_path, data)
+    assert radiograph.padding is not None
+    np.testing.assert_array_equal(radiograph.padding, around)
+    image = radiograph.pixels[~around]
+    assert (radiograph.pixels[around] == image.min()).all()
+    assert (apply_window(radiograph.pixels, radiograph.windows[0])[around] == 0).all()
+    # what has the value within the image stays: it may be metal that saturates the detector
+    metal = radiograph.pixels[20:24, 30:36]
+    assert metal.min() == metal.max()
+    assert metal[0, 0] in (image.min(), image.max())
+    low, high = radiograph.windows[0].levels
+    assert high - low <= 130
+
+
+def test_a_padding_value_that_no_pixel_has_changes_nothing(tmp_path):
+    plain, padded = (
+        read(tmp_path, make(gradient(bits=12) // 2 + 9, bits=12, PixelPaddingValue=given)) for given in (None, 0)
+    )
+    assert padded.padding is None
+    np.testing.assert_array_equal(plain.pixels, padded.pixels)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_the_largest_32_bit_number_stands_for_none(tmp_path, signed):
+    inside = gradient(bits=12).astype(np.int64)
+    value = -(2**31) if signed else 2**32 - 1
+    pixels, around = ringed(inside, value)
+    pixels = pixels.astype(np.int32 if signed else np.uint32)
+    radiograph = read(tmp_path, make(pixels, PixelPaddingValue=-32768 if signed else 65535))
+    assert radiograph.padding is not None
+    assert radiograph.padding[around].all()
+    assert radiograph.windows[0].levels[1] <= 4095
+    assert radiograph.pixels.min() >= 0
+
+
+@pytest.mark.parametrize("keyword", ["Float", "DoubleFloat"])
+@pytest.mark.parametrize("hole", [-9999.0, np.nan, np.inf, -np.inf, "most"])
+def test_float_padding(tmp_path, keyword, hole):
+    kind = np.float32 if keyword == "Float" else np.float64
+    value = -np.finfo(kind).max if hole == "most" else hole
+    pixels = gradient(bits=12).astype(kind) / 7
+    pixels[:9] = value
+    bits = 8 * pixels.dtype.itemsize
+    tags = {
+        f"{keyword}PixelData": pixels.tobytes(),
+        "PixelData": None,
+        "BitsAllocated": bits,
+        "BitsStored": None,
+        "HighBit": None,
+    }
+    if hole == -9999:
+        tags[f"{keyword}PixelPaddingValue"] = value
+    radiograph = read(tmp_path, write(dataset(gradient(), **tags)))
+    assert radiograph.padding is not None
+    assert radiograph.padding[:9].all()
+    assert not radiograph.padding[9:].any()
+    assert np.isfinite(radiograph.pixels).all()
+    low, high = radiograph.windows[0].levels
+    assert 0 <= low < high <= 4095 / 7 + 1
+
+
+@pytest.mark.parametrize(
+    ("tags", "inverted", "doubtful"),
+    [
+        ({"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"}, True, False),
+        ({"PhotometricInterpretation": "MONOCHROME2", "PresentationLUTShape": "IDENTITY"}, False, False),
+        ({"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "IDENTITY"}, False, True),
+        ({"PhotometricInterpretation": "MONOCHROME2", "PresentationLUTShape": "INVERSE"}, True, True),
+        ({"PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationshipSign": 1}, True, True),
+        ({"PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationshipSign": -1}, False, False),
+        ({"PresentationIntentType": "FOR PRESENTATION", "PixelIntensityRelationshipSign": 1}, False, False),
+        (
+            {
+                "PhotometricInterpretation": "MONOCHROME1",
+                "PresentationIntentType": "FOR PROCESSING",
+                "PixelIntensityRelationshipSign": 1,
+            },
+            True,
+            False,
+        ),
+        (
+            {
+                "PhotometricInterpretation": "MONOCHROME1",
+                "PresentationIntentType": "FOR PROCESSING",
+                "PixelIntensityRelationshipSign": -1,
+            },
+            False,
+            True,
+        ),
+    ],
+)
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRBigEndian, uid.JPEGLossless])
+def test_polarity_and_its_doubts(tmp_path, syntax, tags, inverted, doubtful):
+    pixels = gradient(bits=12)
+    radiograph = read(tmp_path, make(pixels, syntax, bits=12, **tags))
+    assert (radiograph.inverted, radiograph.polarity_doubtful) == (inverted, doubtful)
+    np.testing.assert_array_equal(radiograph.pixels, 4095.0 - pixels if inverted else pixels)
+    assert bool(radiograph.notices) == doubtful
+
+
+@pytest.mark.parametrize(("bottom", "shows"), [(4000, True), (1300, True), (1001, False), (1050, False)])
+def test_a_window_that_touches_the_image_by_a_hair_is_left_out(tmp_path, bottom, shows):
+    pixels = np.maximum(gradient(bits=12), 1000)
+    data = make(pixels, bits=12, WindowCenter=str(bottom / 2), WindowWidth=str(bottom))
+    radiograph = read(tmp_path, data)
+    assert (radiograph.windows[0].name == "window 1") == shows
