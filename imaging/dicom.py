@@ -163,7 +163,8 @@ def _parse(data: bytes) -> _Parsed:
     if syntax == uid.DeflatedExplicitVRLittleEndian:
         # pydicom would inflate without bound: 2 MB have become 4 GB.
         return _Parsed(_read_header(_inflate(data[start:])), uid.ExplicitVRLittleEndian, True)
-    header, notices = _read_header(data), ()
+    header = _read_header(data)
+    notices: tuple[str, ...] = ()
     if not len(header):
         # pydicom gives up where pixel data do not end; what they hold may be whole.
         header = _read_header(data + _END_OF_SEQUENCE)

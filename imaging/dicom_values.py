@@ -72,8 +72,9 @@ def _as_written(header: Dataset, keyword: str) -> str:
         raise
     except Exception:
         return ""
-    is_short = isinstance(found, bytes) and len(found) <= MAX_TEXT and found.isascii()
-    return found.decode("ascii").strip("\0 ") if is_short else ""
+    if not isinstance(found, bytes) or len(found) > MAX_TEXT or not found.isascii():
+        return ""
+    return found.decode("ascii").strip("\0 ")
 
 
 def integer(header: Dataset, keyword: str) -> int | None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from imaging.dicom_pixels import MAX_SAMPLES
-from imaging.radiograph import Pixels, Radiograph, RadiographError
+from imaging.radiograph import Pixels, Radiograph, RadiographError, Window
 from imaging.sources import Source
 from imaging.windowing import auto_window, full_window
 
@@ -94,9 +94,8 @@ def read_plain(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         notices.append("Some pixels hold no number; they are shown black.")
         pixels[holes] = pixels[~holes].min() if not holes.all() else 0.0
     # Eight bits were made for a screen. More are a detector's, of which a picture rarely uses all.
-    if array.dtype.itemsize == 1:
-        windows = (full_window(*_limits(array)),)
-    else:
+    windows: tuple[Window, ...] = (full_window(*_limits(array)),)
+    if array.dtype.itemsize > 1:
         full = (0.0, float(2**bits - 1)) if array.dtype == np.uint16 else (float(pixels.min()), float(pixels.max()))
         windows = (auto_window(pixels), full_window(*full))
     pixels = np.ascontiguousarray(pixels, dtype=np.float32)

@@ -65,7 +65,7 @@ def shows_anything(pixels: Pixels, window: Window) -> bool:
         return False
     values = _sample(pixels)
     if values.min() == values.max():
-        return window.levels[0] <= values[0] <= window.levels[1]
+        return window.levels[0] <= float(values[0]) <= window.levels[1]
     darkest, brightest = np.percentile(apply_window(values[None], window), (LOW_PERCENTILE, HIGH_PERCENTILE))
     return bool(brightest - darkest >= _MIN_GREYS)
 

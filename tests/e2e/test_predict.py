@@ -107,6 +107,23 @@ def test_missing_path_and_empty_folder_do_not_stop_the_rest(bundle: ModelBundle,
     assert "no image" in records[1]["reason"]
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="there, every name is Unicode")
+def test_names_that_are_no_utf8_or_very_long_do_not_end_the_batch(
+    bundle: ModelBundle, folder: Path, tmp_path: Path
+) -> None:
+    image = (folder / "1-loose.png").read_bytes()
+    for name in (b"latin1-\xfcber.png", b"\xff\xfe", "股".encode() * 80 + b".png", b"x" * 250):
+        (folder / os.fsdecode(name)).write_bytes(image)
+    records, _ = predict(
+        bundle, folder, tmp_path / os.fsdecode(b"gone-\xfc.png"), "--saliency", tmp_path / "m", expect=1
+    )
+    assert len(records) == 10
+    assert [record["status"] for record in records].count("assessed") == 7
+    assert {r"latin1-\xfcber.png", r"\xff\xfe"} <= {Path(record["path"]).name for record in records}
+    assert all(Path(record["regions"][0]["saliency"]).is_file() for record in records if record["status"] == "assessed")
+    assert "does not exist" in records[-1]["reason"]
+
+
 def test_archive_members_are_named(bundle: ModelBundle, folder: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         archive.write(folder / "1-loose.png", "a/hip.png")

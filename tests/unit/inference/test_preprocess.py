@@ -93,3 +93,20 @@ def test_normalised_over_its_channels() -> None:
         np.testing.assert_allclose(
             image[channel], (grey - spec.mean[channel]) / spec.std[channel], rtol=1e-5, atol=1e-6
         )
+
+
+@pytest.mark.parametrize("fill", [0.0, 2.5, 9.0])
+def test_padding_has_no_say_in_the_grey_levels(fill: float) -> None:
+    pixels = np.random.default_rng(3).normal(1000, 300, (120, 100)).astype(np.float32)
+    padding = np.zeros(pixels.shape, bool)
+    padding[:, 60:] = True
+    padded = np.where(padding, pixels.min() * (1 - fill / 10), pixels).astype(np.float32)
+    alone = crop_region(np.ascontiguousarray(pixels[:, :60]), HipRegion(0, 0, 60, 120), 120)
+    square = crop_region(padded, HipRegion(-30, 0, 120, 120), 120, padding)
+    np.testing.assert_allclose(square[:, 32:88], alone[:, 32:88], atol=0.01)
+    assert square[:, 92:].max() == 0
+
+
+def test_an_image_that_is_all_padding_is_blank() -> None:
+    pixels = np.full((40, 40), 5.0, np.float32)
+    assert crop_region(pixels, HipRegion(0, 0, 40, 40), 20, np.ones((40, 40), bool)).max() == 0

@@ -49,6 +49,30 @@ def strongest(prediction: Prediction) -> tuple[float, float]:
     return square.x + (col + 0.5) * square.width / cells, square.y + (row + 0.5) * square.height / cells
 
 
+def test_a_file_that_contradicts_itself_about_white_is_asked_both_ways(
+    classifier: Classifier, picture: np.ndarray
+) -> None:
+    as_it_is = assess(classifier, picture, modality="DX")
+    for padding in (
+        None,
+        np.pad(np.zeros((picture.shape[0], picture.shape[1] - 30), bool), ((0, 0), (0, 30)), constant_values=True),
+    ):
+        inverted = 255 - picture
+        if padding is not None:
+            inverted[padding] = inverted.min()
+        refused = assess(classifier, inverted, modality="DX", padding=padding)
+        assert refused.decision is Decision.NOT_ASSESSABLE
+        asked = assess(classifier, inverted, modality="DX", padding=padding, polarity_doubtful=True)
+        assert asked.decision is Decision.LOOSE
+        assert asked.probability == pytest.approx(as_it_is.probability, abs=0.01)
+        assert "swapped" in asked.notice
+
+
+def test_a_file_that_says_which_way_is_up_is_not_turned(classifier: Classifier, picture: np.ndarray) -> None:
+    turned = np.ascontiguousarray(np.rot90(picture))
+    assert assess(classifier, turned, modality="DX", polarity_doubtful=True).decision is Decision.NOT_ASSESSABLE
+
+
 def test_an_inverted_picture_is_seen_and_says_so(classifier: Classifier, picture: np.ndarray) -> None:
     as_it_is = assess(classifier, picture)
     assert as_it_is.decision is Decision.LOOSE
