@@ -70,7 +70,7 @@ class Radiograph:
     `pixels` is float32, (rows, cols), C-contiguous, read-only; larger = denser = brighter on screen, whatever
     the file's photometric interpretation. Values have passed the modality LUT, and the first VOI LUT
     sequence if the file carries one; window presets are in the same units. Pixels are square: where the file's are not,
-    rows or columns were added (docs/adr/0014-square-pixels.md).
+    rows or columns were added (docs/adr/0015-square-pixels.md).
     """
 
     pixels: Pixels

@@ -1,4 +1,4 @@
-"""Images whose pixels are not square, resampled so that they are (docs/adr/0014-square-pixels.md)."""
+"""Images whose pixels are not square, resampled so that they are (docs/adr/0015-square-pixels.md)."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def write(folder, data):
 def test_grey_values_scale_side_and_window_survive(tmp_path, calibration):
     pixels = np.random.default_rng(1).integers(0, 4096, (40, 30)).astype(np.uint16)
     spacing = (
-        {"PixelSpacing": [0.2, 0.25], "PixelSpacingCalibrationType": "GEOMETRY"}
+        {"PixelSpacing": [0.2, 0.2005], "PixelSpacingCalibrationType": "GEOMETRY"}
         if calibration
         else {"ImagerPixelSpacing": [0.143, 0.143]}
     )
