@@ -21,8 +21,13 @@ def test_the_window_is_exactly_that_of_the_core(canvas) -> None:
     """One to one, pixel for pixel, the screen shows `imaging.windowing.apply_window`."""
     canvas.view.set_show_texts(False)
     canvas.view.one_to_one()
-    for window, inverted in ((Window(350, 700), False), (Window(300, 120), True)):
-        canvas.view.set_window(window.center, window.width)
+    for window, inverted in (
+        (Window(350, 700), False),
+        (Window(300, 120), True),
+        (Window(300, 120, "", sigmoid=True), True),
+        (Window(350, 700, "", sigmoid=True), False),
+    ):
+        canvas.view.set_window(window.center, window.width, sigmoid=window.sigmoid)
         canvas.view.set_inverted(inverted)
         shown = canvas.grab()[..., 0]
         expected = apply_window(canvas.view.radiograph.pixels, window, inverted)

@@ -9,7 +9,7 @@ import zlib
 import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from imaging.radiograph import RadiographError, Side, SpacingSource, View
 from tests.unit.imaging.dicom_maker import gradient
@@ -223,3 +223,100 @@ def test_a_text_chunk_bomb_is_one_sentence_or_an_image(tmp_path):
     info = TiffImagePlugin.ImageFileDirectory_v2()
     info[270] = "x" * 100_000
     assert read(tmp_path, saved(Image.fromarray(GREY8), "TIFF", tiffinfo=info)).shape == GREY8.shape
+
+
+DEEP = {
+    "uint16": gradient(bits=16),
+    "int8": (gradient(bits=8).astype(np.int16) - 128).astype(np.int8),
+    "int16": (gradient(bits=16).astype(np.int32) - 2**15).astype(np.int16),
+    "int32": gradient(bits=12).astype(np.int32) - 2000,
+    "uint32": gradient(bits=12).astype(np.uint32),
+    "float32": gradient(bits=12).astype(np.float32) / 4095,
+    "float64": gradient(bits=12).astype(np.float64) / 4095,
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+@pytest.mark.parametrize("white_is_zero", [False, True])
+@pytest.mark.parametrize("compression", [None, "deflate", "lzw"])
+def test_tiff_of_every_depth_and_polarity(tmp_path, kind, white_is_zero, compression):
+    pixels = DEEP[kind]
+    photometric = "miniswhite" if white_is_zero else "minisblack"
+    data = imagecodecs.tiff_encode(pixels, photometric=photometric, compression=compression)
+    radiograph = read(tmp_path, data)
+    if not white_is_zero:
+        expected = pixels.astype(np.float64)
+    elif pixels.dtype.kind == "f":
+        expected = pixels.min() + pixels.max() - pixels.astype(np.float64)
+    else:
+        limits = np.iinfo(pixels.dtype)
+        expected = float(limits.min) + float(limits.max) - pixels.astype(np.float64)
+    np.testing.assert_allclose(radiograph.pixels, expected, rtol=1e-6, atol=1e-6)
+    low, high = radiograph.windows[-1].levels  # the full range
+    assert low <= radiograph.pixels.min()
+    assert high >= radiograph.pixels.max() * (1 - 1e-6)
+    assert high - low <= max(2**16, 1.001 * np.ptp(expected))
+    assert radiograph.notices == ()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    "pixels", [GREY8, GREY16, np.stack([GREY16] * 3, axis=-1)], ids=["8 bits", "16 bits", "RGB 16"]
+)
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_every_orientation_at_every_depth(tmp_path, orientation, pixels, kind):
+    """What Pillow makes of the 8-bit picture is right; the deeper ones are turned the same way."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if pixels.ndim == 2:
+        data = saved(Image.fromarray(pixels), kind, exif=exif)
+    elif kind == "PNG":
+        marks = saved(Image.fromarray(GREY8), kind, exif=exif)
+        start = marks.index(b"eXIf") - 4
+        chunk = marks[start : start + 12 + int.from_bytes(marks[start : start + 4], "big")]
+        plain = imagecodecs.png_encode(np.ascontiguousarray(pixels))
+        data = plain[:33] + chunk + plain[33:]
+    else:
+        pytest.skip("no encoder here writes the tag beside 16-bit colour")
+    expected = np.asarray(ImageOps.exif_transpose(_with_exif(GREY8, exif)), np.float32)
+    radiograph = read(tmp_path, data)
+    assert radiograph.shape == expected.shape
+    top = float(pixels.max())
+    np.testing.assert_allclose(radiograph.pixels / top, expected / 255, atol=0.005)
+    assert radiograph.bits == 8 * pixels.dtype.itemsize
+    assert any("turned" in notice for notice in radiograph.notices) == (orientation != 1)
+
+
+def _with_exif(pixels: np.ndarray, exif: Image.Exif) -> Image.Image:
+    return Image.open(io.BytesIO(saved(Image.fromarray(pixels), "PNG", exif=exif)))
+
+
+def test_holes_in_a_float_picture_take_no_part(tmp_path):
+    values = gradient(bits=12).astype(np.float32) / 4095
+    values[:9] = np.nan
+    values[9:12] = np.finfo(np.float32).min
+    radiograph = read(tmp_path, imagecodecs.tiff_encode(values))
+    assert radiograph.padding is not None
+    assert radiograph.padding[:12].all()
+    assert not radiograph.padding[12:].any()
+    assert 0 <= radiograph.pixels.min() < radiograph.pixels.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0mif1avifmiaf", "AVIF"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", "JPEG 2000"),
+        (imagecodecs.jpeg2k_encode(GREY8, codecformat="j2k"), "JPEG 2000"),
+        (imagecodecs.jpeg2k_encode(GREY8, codecformat="jp2"), "JPEG 2000"),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "a film"),
+    ],
+)
+def test_other_pictures_are_named(tmp_path, data, name):
+    with pytest.raises(RadiographError, match=name):
+        read(tmp_path, data + b"\0" * 200)

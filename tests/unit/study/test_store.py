@@ -150,6 +150,18 @@ def test_drafts_are_kept_coalesced_and_discarded(path):
         assert store.events() == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there, every name is Unicode")
+@pytest.mark.parametrize("name", [b"latin1-\xfcber.dcm", b"\xff 100%20 \xfe", "股.dcm".encode(), b"file:a"])
+def test_a_location_keeps_every_byte_of_a_name(path, tmp_path, name):
+    place = os.fsdecode(os.fsencode(tmp_path) + b"/" + name)
+    with StudyStore(path, "test") as store:
+        store.note_location("ab", Path(place)).result()
+    with StudyStore(path, "test") as store:
+        location = store.location("ab")
+        assert location is not None
+        assert location.path == place
+
+
 def test_locations_stay_out_of_the_record(path):
     with StudyStore(path, "test") as store:
         store.note_location("ab", "/secret/MEIER_HANS.dcm", "a.dcm").result()
