@@ -109,6 +109,9 @@ SPECS: tuple[ActionSpec | str, ...] = (
     _tool(Tool.RULER, "&Ruler", "U", "ruler"),
     _tool(Tool.ANGLE, "&Angle between two lines", "K", "angle"),
     _tool(Tool.HEAD_CIRCLE, "Calibrate on the &head", "C", "head-circle"),
+    ActionSpec(
+        "remove_calibration", "Remo&ve the calibration on the head", TOOLS, "", tip="Back to the file's own scale"
+    ),
     _tool(Tool.REGION, "&Draw a hip region", "G", "region"),
     ActionSpec("next_case", "&Next case", CASE, "PgDown", "next"),
     ActionSpec("previous_case", "&Previous case", CASE, "PgUp", "previous"),

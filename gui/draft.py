@@ -58,12 +58,14 @@ class Draft(msgspec.Struct, frozen=True):
     hips: tuple[HipDraft, ...] = ()
     annotations: tuple[Annotation, ...] = ()
     current: int = 0
+    head_spacing_mm: tuple[float, float] | None = None  # where the head circle was measured
     schema: int = SCHEMA
 
     @property
     def is_a_look(self) -> bool:
-        """Nothing was entered, marked or moved: all that is kept is that somebody looked, and what was seen."""
-        return not self.annotations and all(hip.proposed and hip.answer.is_empty for hip in self.hips)
+        """Nothing was entered, marked, measured or moved: all that is kept is that somebody looked, and what was seen."""
+        is_untouched = not self.annotations and self.head_spacing_mm is None
+        return is_untouched and all(hip.proposed and hip.answer.is_empty for hip in self.hips)
 
     def to_bytes(self) -> bytes:
         return msgspec.json.encode(self)

@@ -45,7 +45,7 @@ from gui.window.banner import ResearchBanner
 from gui.window.case_title import CaseTitle
 from gui.window.columns import ReadingColumns
 from gui.window.form_link import FormLink
-from gui.window.head_calibration import HeadCalibration
+from gui.window.head_calibration import HeadRuler
 from gui.window.menus import FileMenus, ImageMenus
 from gui.window.opening import Opening, local_paths
 from gui.window.status_line import StatusLine
@@ -127,7 +127,7 @@ class MainWindow(QMainWindow):
         )
         self._form_link = FormLink(self, self.form, controller, self._marks, self._undo_stack, preferences, self.notice)
         self.opening = Opening(self, self._jobs, self._library, preferences, samples)
-        self.calibration = HeadCalibration(self, controller, self.panes, self.notice)
+        self.calibration = HeadRuler(self, controller, self.panes, self._undo_stack, self.notice)
         FileMenus(self, self.actions_, self.opening, preferences, samples)
         ImageMenus(self, self.actions_, controller, self.panes)
         self._advanced = AdvancedMaps(self, self.actions_.submenus["advanced"], self._jobs, controller, self.notice)
@@ -212,6 +212,7 @@ class MainWindow(QMainWindow):
             "to_form": self.form.start,
             "submit_next": self._form_link.submit_and_go_on,
             "correct": controller.begin_revision,
+            "remove_calibration": self.calibration.remove,
             "answer_first": lambda on: controller.set_mode(ReadingMode.ANSWER_FIRST if on else ReadingMode.ASSIST),
             "rerun": controller.rerun,
         }

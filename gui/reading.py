@@ -213,9 +213,29 @@ class ReadingController(ShownCase):
         self._update_case_state()
         self._autosave.touch()
 
-    def set_spacing(self, spacing_mm: tuple[float, float] | None, source: SpacingSource) -> None:
-        """The head circle was measured: lengths of this radiograph are known from now on."""
-        self._spacing = (spacing_mm, source)
+    @property
+    def head_spacing_mm(self) -> tuple[float, float] | None:
+        """As measured on the implanted head of the radiograph on screen; None where it was not."""
+        spacing_mm, source = self._spacing
+        return spacing_mm if source is SpacingSource.HEAD else None
+
+    def set_head_spacing(self, spacing_mm: tuple[float, float] | None) -> None:
+        """The head circle was measured, or with None the measurement removed: then the file's own scale counts."""
+        if self._radiograph is None or spacing_mm == self.head_spacing_mm:
+            return
+        self._show_head_spacing(spacing_mm)
+        self.note_life()
+        self._update_case_state()
+        self._autosave.touch()
+
+    def _show_head_spacing(self, spacing_mm: tuple[float, float] | None) -> None:
+        radiograph = self._radiograph
+        assert radiograph is not None
+        if spacing_mm is not None:
+            self._spacing = (spacing_mm, SpacingSource.HEAD)
+        else:
+            self._spacing = (radiograph.spacing_mm, radiograph.spacing_source)
+        self.spacing_changed.emit()
 
     # -- recording --------------------------------------------------------------------------------
 
@@ -364,6 +384,7 @@ class ReadingController(ShownCase):
         untouched = self._draft is None and not self._marks.to_list() and all(hip.answer.is_empty for hip in self._hips)
         if untouched:
             self._add_recorded_marks()
+            self._restore_head_spacing()
         attach_readings(self._hips, own, answers=untouched)
         self._assessor.take_proposals()
         self._update_case_state()
@@ -440,6 +461,7 @@ class ReadingController(ShownCase):
             self._add_marks(self._draft.annotations)
         else:
             self._add_recorded_marks()
+        self._restore_head_spacing()
         self._place_hips()
 
     def _on_proposed(self) -> None:
@@ -469,6 +491,7 @@ class ReadingController(ShownCase):
                 attach_looks(self._hips, self._draft)
             attach_readings(self._hips, self._own_readings(), answers=True)
             self._add_recorded_marks()  # the record may have been looked through since the radiograph came
+            self._restore_head_spacing()
         assessor.take_proposals()
         self._hips[self._current].viewing.set_zoom(self._zoom_before_hips)
         self._resume()
@@ -483,6 +506,18 @@ class ReadingController(ShownCase):
         if radiograph is None:
             return []
         return self.history.by(self._reader(), radiograph.sha256, radiograph.frame)
+
+    def _restore_head_spacing(self) -> None:
+        """As measured before, by the draft or the latest of the reader's own readings; never over what was measured since."""
+        if self.head_spacing_mm is not None:
+            return
+        if self._draft is not None and not self._draft.is_a_look:
+            found = self._draft.head_spacing_mm
+        else:
+            measured = [reading.spacing_mm for reading in self._own_readings() if reading.spacing_source == "head"]
+            found = measured[-1] if measured else None
+        if found is not None:
+            self._show_head_spacing(found)
 
     def _add_recorded_marks(self) -> None:
         """The marks of the reader's own readings, each as it was recorded last."""
@@ -513,7 +548,7 @@ class ReadingController(ShownCase):
         radiograph = self._radiograph
         if radiograph is None or not self._hips:
             return None
-        draft = draft_of_hips(self._hips, self._marks.to_list(), self._current)
+        draft = draft_of_hips(self._hips, self._marks.to_list(), self._current, self.head_spacing_mm)
         return draft_key(radiograph.sha256, radiograph.frame), draft.to_bytes()
 
     def _on_marks_changed(self) -> None:
@@ -529,8 +564,8 @@ class ReadingController(ShownCase):
             return
         item.hips = len(self._hips) or item.hips
         changed = any(hip.is_changed or self._marks_changed(hip) for hip in self._hips)
-        unrecorded_marks = bool(self._marks.to_list()) and not any(hip.recorded for hip in self._hips)
-        if changed or unrecorded_marks:
+        is_marked = bool(self._marks.to_list()) or self.head_spacing_mm is not None
+        if changed or (is_marked and not any(hip.recorded for hip in self._hips)):
             state = CaseState.DRAFT
         elif self._hips and all(hip.recorded is not None for hip in self._hips):
             state = CaseState.READ

@@ -34,7 +34,12 @@ def attach_looks(hips: Sequence[Hip], draft: Draft) -> None:
             each.cnn_seen = each.cnn_seen or kept.cnn_seen
 
 
-def draft_of_hips(hips: Sequence[Hip], marks: Sequence[Annotation], current: int) -> Draft:
+def draft_of_hips(
+    hips: Sequence[Hip],
+    marks: Sequence[Annotation],
+    current: int,
+    head_spacing_mm: tuple[float, float] | None = None,
+) -> Draft:
     return Draft(
         hips=tuple(
             HipDraft(
@@ -49,6 +54,7 @@ def draft_of_hips(hips: Sequence[Hip], marks: Sequence[Annotation], current: int
         ),
         annotations=tuple(marks),
         current=current,
+        head_spacing_mm=head_spacing_mm,
     )
 
 

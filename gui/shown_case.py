@@ -27,6 +27,7 @@ class ShownCase(QObject):
     hip_changed = Signal(int)  # another hip is the current one
     diagnosis_changed = Signal()  # what may be shown of the CNN
     mode_changed = Signal()
+    spacing_changed = Signal()  # of the radiograph on screen
 
     def __init__(self, jobs: Jobs, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -159,6 +160,7 @@ class ShownCase(QObject):
 
     @property
     def spacing(self) -> tuple[tuple[float, float] | None, SpacingSource]:
+        """(between rows, between columns) in mm, and where it comes from: the head where it was measured, else the file."""
         return self._spacing
 
     # -- how the case is looked at ----------------------------------------------------------------

@@ -126,7 +126,7 @@ def fit_circle(points: Sequence[Point], row_scale: float = 1.0) -> Circle:
     return Circle(
         x=float(center[0] + x * extent),
         y=float((center[1] + y * extent) / row_scale),
-        radius=radius * extent,
+        radius=float(radius * extent),
         residual_px=math.sqrt(float((residuals**2).mean())),
         radius_error_px=max(scatter_px, CLICK_ERROR_PX) * math.sqrt(max(float(covariance[2, 2]), 0.0)),
         row_scale=row_scale,

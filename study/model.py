@@ -68,7 +68,7 @@ class Annotation(msgspec.Struct, frozen=True):
     id: str
     kind: AnnotationKind
     points: tuple[tuple[float, float], ...]
-    width_px: float = 0.0  # of a lucent line
+    width_px: float = 0.0  # of a lucent line; 0: not measured
     text: str = ""
 
 

@@ -102,8 +102,7 @@ class DrawTool(PointsTool):
             return Annotation("", AnnotationKind.LUCENT_LINE, tuple(points))
         if self.kind is AnnotationKind.ELLIPSE and len(points) < 2:
             return None
-        width = self.view.line_width_px if self.kind is AnnotationKind.LUCENT_LINE else 0.0
-        return Annotation("", self.kind, tuple(points), width)
+        return Annotation("", self.kind, tuple(points))
 
     def _complete(self) -> None:
         if not self._free and len(self._points) == MIN_POINTS[self.kind]:
@@ -113,8 +112,7 @@ class DrawTool(PointsTool):
         points, self._points, self._hover = self._points, [], None
         if self.kind in (AnnotationKind.RULER, AnnotationKind.ELLIPSE) and _is_dot(points, self.kind):
             return
-        width = self.view.line_width_px if self.kind is AnnotationKind.LUCENT_LINE else 0.0
-        self.view.annotations.add(new_annotation(self.kind, points, width_px=width))
+        self.view.annotations.add(new_annotation(self.kind, points))
 
     def _point(self, at: QPointF, modifiers: Qt.KeyboardModifier) -> Point:
         """Shift keeps a ruler or a line of an angle at multiples of 45 degrees, an ellipse a circle."""

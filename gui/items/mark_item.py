@@ -131,8 +131,10 @@ def mark_text(mark: Annotation, measure: Measure) -> str:
     elif mark.kind is AnnotationKind.ANGLE and len(points) == 4:
         acute = measure.angle_deg(points)
         figures = f"{acute:.1f}° ({180 - acute:.1f}°)"
-    elif mark.kind is AnnotationKind.LUCENT_LINE and mark.width_px > 0:
-        figures = "width " + measure.length_text(measure.length_of_px(mark.width_px))
+    elif mark.kind is AnnotationKind.LUCENT_LINE:
+        # Born without a width: only a reader who drags its handle has measured one.
+        measured = mark.width_px > 0
+        figures = "width " + (measure.length_text(measure.length_of_px(mark.width_px)) if measured else "not measured")
     elif mark.kind is AnnotationKind.ELLIPSE and len(points) == 2:
         figures = measure.area_text(measure.ellipse_area(points[0], points[1]))
     elif mark.kind is AnnotationKind.POLYGON and len(points) >= 3:

@@ -22,6 +22,7 @@ class ShownSlot(QObject):
     answer_replaced = Signal()
     diagnosis_changed = Signal()
     mode_changed = Signal()
+    spacing_changed = Signal()  # never emitted: no head is measured in a study
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

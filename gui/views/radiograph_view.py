@@ -28,9 +28,6 @@ from study.model import Annotation
 
 __all__ = ["RadiographView", "Tool"]
 
-SUGGESTED_LINE_MM = 2.0  # the width from which a lucent line is usually called a sign of loosening
-SUGGESTED_LINE_SHARE = 0.006  # of the image's width, where there is no spacing
-
 
 class RadiographView(Canvas):
     """A canvas with tools in hand.
@@ -50,7 +47,6 @@ class RadiographView(Canvas):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kept_head_circle: HeadCircle | None = None  # as of the last release, for Esc
-        self._line_width_px: float | None = None  # as set; else `line_width_px` suggests one
         self._pressed_button = Qt.MouseButton.NoButton
         self._pressed_with: ToolBehaviour | None = None
         self._right_pressed_at = QPointF()
@@ -68,23 +64,6 @@ class RadiographView(Canvas):
     def set_radiograph(self, radiograph: Radiograph | None) -> None:
         super().set_radiograph(radiograph)
         self._kept_head_circle = None
-
-    # The next line
-
-    def set_line_width(self, width_px: float) -> None:
-        """Width of the lucent lines drawn from now on, and of those that are selected. Image pixels."""
-        self._line_width_px = max(0.0, float(width_px))
-        self.annotations.set_width(self.annotations.selection, self._line_width_px)
-        self.update()
-
-    @property
-    def line_width_px(self) -> float:
-        """Of the next lucent line: as set, else 2 mm where the spacing is known."""
-        if self._line_width_px is not None:
-            return self._line_width_px
-        if self.measure.has_mm:
-            return SUGGESTED_LINE_MM / self.measure.length_of_px(1.0)
-        return SUGGESTED_LINE_SHARE * self.viewport.image_width
 
     # Tools
 

@@ -19,7 +19,7 @@ from gui.views.elided_label import ElidedLabel
 from gui.views.radiograph_view import RadiographView
 from gui.words import score_words
 from imaging.geometry import HipRegion
-from imaging.radiograph import SpacingSource, Window
+from imaging.radiograph import Window
 
 
 class PaneHeader(QFrame):
@@ -122,6 +122,7 @@ class ReadingPanes(QWidget):
         self.main.set_annotations(marks)
         self.main.set_overlay(overlay)
         controller.radiograph_changed.connect(self._show_radiograph)
+        controller.spacing_changed.connect(self._show_spacing)
         controller.hips_changed.connect(self._show_regions)
         controller.hip_changed.connect(self._show_regions)
         controller.diagnosis_changed.connect(self._show_diagnosis)
@@ -178,10 +179,6 @@ class ReadingPanes(QWidget):
         for view in self.views():
             view.set_tool(tool)
 
-    def set_spacing(self, spacing_mm: tuple[float, float] | None, source: SpacingSource) -> None:
-        for view in self.views():
-            view.set_spacing(spacing_mm, source)
-
     def set_show_marks(self, shown: bool) -> None:
         self.main.set_show_marks(shown)
 
@@ -224,13 +221,17 @@ class ReadingPanes(QWidget):
         for view in self.views():
             if view is self.main or self.side_by_side:
                 view.set_radiograph(self._controller.radiograph)
+        self._show_spacing()
         self._show_regions()
         self._show_diagnosis()
 
+    def _show_spacing(self) -> None:
+        for view in self.views():
+            view.set_spacing(*self._controller.spacing)
+
     def _show_in(self, view: RadiographView) -> None:
         view.set_radiograph(self._controller.radiograph)
-        spacing_mm, source = self._controller.spacing
-        view.set_spacing(spacing_mm, source)
+        view.set_spacing(*self._controller.spacing)
         view.set_regions(self._regions(), self._controller.current)
 
     def _show_regions(self) -> None:

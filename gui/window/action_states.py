@@ -53,6 +53,7 @@ class ActionStates(QObject):
         controller.form_state_changed.connect(self.refresh)
         controller.diagnosis_changed.connect(self.refresh)
         controller.mode_changed.connect(self._show_mode)
+        controller.spacing_changed.connect(self.refresh)
         marks.selection_changed.connect(self._refresh_marks)
         undo_stack.canUndoChanged.connect(actions["undo"].setEnabled)
         undo_stack.canRedoChanged.connect(actions["redo"].setEnabled)
@@ -74,6 +75,7 @@ class ActionStates(QObject):
             actions[action_id].setEnabled(has_image and controller.may_show_cnn)
         for action_id in WITH_CASES:
             actions[action_id].setEnabled(bool(self._library.cases))
+        actions["remove_calibration"].setEnabled(controller.head_spacing_mm is not None)
         hip = controller.hip
         actions["other_hip"].setEnabled(len(controller.hips) > 1)
         actions["submit_next"].setEnabled(hip is not None and (hip.recorded is None or hip.editing))

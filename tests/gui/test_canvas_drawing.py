@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from gui.items.mark_item import _width_handle_shown, mark_text
 from gui.tools import Tool
-from imaging.radiograph import SpacingSource
 from study.model import AnnotationKind
 from tests.gui.canvas_points import SHIFT, near, points_near
 
@@ -55,7 +55,6 @@ def test_angle_by_two_drags_and_by_four_clicks(canvas) -> None:
 
 @pytest.mark.parametrize("ending", ["enter", "double click"])
 def test_lucent_line(canvas, ending: str) -> None:
-    canvas.view.set_line_width(6)
     canvas.view.set_tool(Tool.LUCENT_LINE)
     canvas.click((50, 100))
     canvas.click((60, 150))
@@ -66,16 +65,25 @@ def test_lucent_line(canvas, ending: str) -> None:
         canvas.double_click((65, 200))
     (mark,) = canvas.model.annotations
     assert mark.kind is AnnotationKind.LUCENT_LINE
-    assert mark.width_px == 6
+    assert mark.width_px == 0
     assert points_near(mark.points, [(50, 100), (60, 150), (65, 200)])
 
 
-def test_a_lucent_line_is_two_millimetres_wide_unless_set(canvas) -> None:
-    assert canvas.view.line_width_px == pytest.approx(10)  # at 0.2 mm
-    canvas.view.set_spacing((0.1, 0.1), SpacingSource.HEAD)
-    assert canvas.view.line_width_px == pytest.approx(20)
-    canvas.view.set_line_width(7)
-    assert canvas.view.line_width_px == 7
+def test_the_width_of_a_lucent_line_is_not_measured_until_somebody_does(canvas) -> None:
+    canvas.view.set_tool(Tool.LUCENT_LINE)
+    canvas.click((100, 100))
+    canvas.click((100, 200))
+    canvas.key(Qt.Key.Key_Return)
+    canvas.view.set_tool(Tool.SELECT)
+    (mark,) = canvas.model.annotations
+    assert mark_text(mark, canvas.view.measure) == "width not measured"
+    canvas.click((100, 150))
+    assert canvas.model.annotations[0].width_px == 0, "selecting it measures nothing"
+    handle = canvas.view.to_view.inverted()[0].map(_width_handle_shown(mark, canvas.view.to_view))
+    canvas.drag([(handle.x(), handle.y()), (handle.x() + (10 if handle.x() > 100 else -10), handle.y())])
+    (mark,) = canvas.model.annotations
+    assert mark.width_px > 5
+    assert mark_text(mark, canvas.view.measure).endswith("mm (detector)")
 
 
 def test_backspace_takes_back_a_point_and_escape_the_line(canvas) -> None:

@@ -8,7 +8,7 @@ from gui.annotations import new_annotation
 from gui.assessor import REGION_SETTLES_MS
 from gui.cases import CaseState, DiagnosisState
 from imaging.geometry import HipRegion
-from imaging.radiograph import Side, SpacingSource
+from imaging.radiograph import Side
 from inference.prediction import Decision
 from study.events import EventKind
 from study.model import AnnotationKind, Call
@@ -139,7 +139,7 @@ def test_marks_belong_to_the_nearer_hip(desk, qtbot):
 
 def test_the_scale_of_the_head_is_recorded(desk, qtbot):
     show(desk, qtbot, predictions=[prediction()])
-    desk.controller.set_spacing((0.18, 0.18), SpacingSource.HEAD)
+    desk.controller.set_head_spacing((0.18, 0.18))
     desk.controller.set_answer(LOOSE)
     reading = desk.controller.submit()
     assert (reading.spacing_mm, reading.spacing_source) == ((0.18, 0.18), "head")
