@@ -127,6 +127,11 @@ class StudyReadingController(ShownSlot):
         return self.saving or self._autosave.dirty_since is not None or self._store.pending > 0
 
     @property
+    def not_saved(self) -> str:
+        """Why what was entered last is not saved, a sentence; "" where it is."""
+        return self._autosave.failure
+
+    @property
     def waiting_for_image(self) -> bool:
         return self._images.waiting
 

@@ -349,7 +349,9 @@ class StudyReadingWindow(QMainWindow):
     def _refresh_saved(self) -> None:
         controller = self.controller
         if controller is not None:
-            self._saved.setText("Saving …" if controller.unsaved else "All saved")
+            reason = controller.not_saved
+            self._saved.setText("Not saved" if reason else "Saving …" if controller.unsaved else "All saved")
+            self._saved.setToolTip(reason)
 
     def _on_tool(self, tool: Tool) -> None:
         self._checked(f"tool_{Tool(tool).value}", True)

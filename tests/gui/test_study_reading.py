@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
@@ -27,7 +28,7 @@ from imaging.sources import Source
 from study.model import Call, ReadingMode
 from study.protocol import Arm, Arms, Scale, TrainingData
 from study.session import Step
-from study.store import StudyStore
+from study.store import StoreError, StudyStore
 from tests.e2e.study_reader import CONTROL, KEY, ReaderAtWindow, Study
 from tests.e2e.window_program import wait_until
 from tests.unit.study import study_maker
@@ -78,6 +79,26 @@ def test_an_image_that_failed_to_open_can_be_tried_again(qapp, opened, tmp_path,
     wait_until(lambda: reader.controller.phase is Phase.FIRST, what="the case")
     assert not again.isVisible()
     reader.read_case(70)
+
+
+def test_a_draft_that_the_disk_refuses_is_not_said_to_be_saved(qapp, opened, tmp_path, monkeypatch):
+    reader = begun(opened, Study(tmp_path / "study", practice=0))
+    window, store = reader.window, reader.window._store
+    wait_until(lambda: window._saved.text() == "All saved")
+    save = store.save_draft
+
+    def refuse(_key, _data):
+        future = Future()
+        future.set_exception(StoreError("The disk is full."))
+        return future
+
+    monkeypatch.setattr(store, "save_draft", refuse)
+    reader.answer(70)
+    wait_until(lambda: window._saved.text() == "Not saved")
+    assert window._saved.toolTip() == "The disk is full."
+    monkeypatch.setattr(store, "save_draft", save)
+    reader.answer(80)
+    wait_until(lambda: window._saved.text() == "All saved")
 
 
 def test_a_killed_reading_goes_on_where_it_stopped(qapp, opened, tmp_path):
