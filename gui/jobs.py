@@ -244,7 +244,11 @@ class Jobs(QObject):
         urgent: bool = False,
     ) -> Job:
         """`urgent`: before whatever waits for the same worker."""
-        future = worker.submit(task, *args, time_limit_s=limit_s, urgent=urgent)
+        if self._closed:  # a timer may still ask for something while the program quits: it never begins
+            future: Future[Any] = Future()
+            future.cancel()
+        else:
+            future = worker.submit(task, *args, time_limit_s=limit_s, urgent=urgent)
         return self._watch(title, future, worker, foreground=foreground, urgent=urgent)
 
     def _watch(

@@ -15,7 +15,9 @@ from PySide6.QtWidgets import QWidget
 from shiboken6 import delete
 
 from gui.jobs import guarded
+from imaging.sources import Source
 from tests.conftest import ROOT
+from tests.gui.decode_jobs import decode_jobs
 
 # What lives as long as the program, or as long as its work takes, by the names that it goes by.
 LONG_LIVED = {
@@ -72,6 +74,22 @@ def test_no_lambda_waits_for_what_outlives_it(path: Path):
     if path.name == "start.py":
         return  # its lambdas hold the program itself, which is deleted last
     assert loose_ends(path.read_text("utf-8")) == []
+
+
+def test_what_is_asked_for_while_the_program_quits_never_begins(qtbot, tmp_path):
+    heard = []
+    with decode_jobs() as jobs:
+        jobs.shutdown()
+        source = Source(tmp_path / "a.dcm")
+        for job in (
+            jobs.prefetch(source),
+            jobs.glance(source, 100),
+            jobs.decode(source),
+            jobs.list_sources([tmp_path]),
+        ):
+            job.ended.connect(lambda: heard.append(1))
+        qtbot.wait(50)
+    assert heard == []
 
 
 def test_a_guarded_slot_is_not_called_for_an_object_that_is_gone(qapp):
