@@ -21,6 +21,7 @@ from imaging import dicom_facts as facts
 from imaging import dicom_pixels
 from imaging.codecs import NATIVE, PLUGIN, decoder_for
 from imaging.dicom_values import is_given, items, text
+from imaging.orientation import upright
 from imaging.radiograph import Radiograph, RadiographError
 from imaging.sources import Source
 from imaging.square_pixels import resampled, square_shape
@@ -91,7 +92,7 @@ def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         notices = (*notices, f"The file's pixels are not square: {cols} x {rows} became {shape[1]} x {shape[0]}.")
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
-    return Radiograph(
+    radiograph = Radiograph(
         pixels=pixels,
         windows=image.windows,
         sha256=sha256,
@@ -104,6 +105,7 @@ def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         spacing_source=known.spacing_source,
         side=known.side,
         view=known.view,
+        orientation=known.orientation,
         body_part=known.body_part,
         modality=known.modality,
         acquired_on=known.acquired_on,
@@ -115,6 +117,7 @@ def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
         padding=padding,
         notices=(*notices, *image.notices, *known.notices),
     )
+    return upright(radiograph)
 
 
 def load_decoders() -> None:

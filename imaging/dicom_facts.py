@@ -6,13 +6,16 @@ Spacing follows DICOM PS3.3 10.7.1.3 (Pixel Spacing Calibration Macro) and C.8.1
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
-from imaging.dicom_values import is_given, items, numbers, text
-from imaging.radiograph import Side, SpacingSource, View
+from imaging.dicom_values import is_given, items, numbers, text, value
+from imaging.orientation import ASSUMED_SIDES, is_lateral, parsed, usual
+from imaging.radiograph import Orientation, Side, SpacingSource, View
 from imaging.square_pixels import MOST, SQUARE
 
 TAGS = " ".join(
@@ -20,6 +23,7 @@ TAGS = " ".join(
         "Modality PixelSpacing ImagerPixelSpacing NominalScannedPixelSpacing PixelSpacingCalibrationType",
         "EstimatedRadiographicMagnificationFactor PixelAspectRatio Rows Columns",
         "Laterality ImageLaterality ViewPosition ViewCodeSequence BodyPartExamined PatientOrientation",
+        "AnatomicalOrientationType AnatomicRegionSequence",
         "AcquisitionDate AcquisitionDateTime ContentDate SeriesDate StudyDate PatientName PatientID Manufacturer",
     ]
 ).split()
@@ -34,6 +38,15 @@ _UNIT_IN_THE_END = {
     SpacingSource.NONE: "lengths are in pixels",
 }
 
+_SIDES = {
+    **dict.fromkeys(("R", "RIGHT"), Side.RIGHT),
+    **dict.fromkeys(("L", "LEFT"), Side.LEFT),
+    **dict.fromkeys(("B", "BOTH"), Side.BOTH),
+    # SNOMED CT and SNOMED RT codes of DICOM CID 244
+    **dict.fromkeys(("24028007", "G-A100"), Side.RIGHT),
+    **dict.fromkeys(("7771000", "G-A101"), Side.LEFT),
+    **dict.fromkeys(("51440002", "G-A102"), Side.BOTH),
+}
 _VIEW_CODES = {
     # SNOMED CT and SNOMED RT codes of DICOM CID 4010
     "399348003": View.AP,
@@ -74,6 +87,7 @@ class Facts:
     pixel_ratio: float  # height of a pixel over its width, 1 where it is square
     side: Side
     view: View
+    orientation: Orientation
     body_part: str
     modality: str
     acquired_on: str
@@ -89,12 +103,17 @@ def read_facts(header: Dataset) -> Facts:
     faults: list[str] = []
     spacing_mm, source = _spacing(header, faults, notices)
     notices += [f"{fault}: {_UNIT_IN_THE_END[source]}." for fault in faults]
+    sides = _sides(header)
+    if len(sides) > 1:
+        notices.append("The header's tags contradict each other about the side of the body: they are left out.")
+    view, orientation = _view_and_orientation(header, sides, notices)
     return Facts(
         spacing_mm=spacing_mm,
         spacing_source=source,
         pixel_ratio=_pixel_ratio(header, spacing_mm, notices),
-        side=_side(header, notices),
-        view=_view(header, notices),
+        side=next(iter(sides)) if len(sides) == 1 else Side.UNKNOWN,
+        view=view,
+        orientation=orientation,
         body_part=text(header, "BodyPartExamined"),
         modality=text(header, "Modality").upper(),
         acquired_on=_acquired_on(header, notices),
@@ -232,17 +251,58 @@ def _alike(one: tuple[float, float], other: tuple[float, float]) -> bool:
 # --- side, view, date -------------------------------------------------------------------------------------------------
 
 
-def _side(header: Dataset, notices: list[str]) -> Side:
-    known = {"R": Side.RIGHT, "L": Side.LEFT, "B": Side.BOTH}
-    given = {
-        known[letter]
-        for letter in (text(header, tag).upper() for tag in ("ImageLaterality", "Laterality"))
-        if letter in known
-    }
-    if len(given) > 1:
-        notices.append("The header contradicts itself about the side of the body: the side is left open.")
-        return Side.UNKNOWN
-    return given.pop() if given else Side.UNKNOWN
+def _sides(header: Dataset) -> set[Side]:
+    """What the laterality tags say: one side, none, or several that contradict each other."""
+    return {_SIDES[given.upper()] for given in _lateralities(header) if given.upper() in _SIDES}
+
+
+def _lateralities(header: Dataset) -> Iterator[str]:
+    """All that a header says of the side: tags of image and series, of an enhanced frame, and coded modifiers."""
+    yield text(header, "ImageLaterality")
+    yield text(header, "Laterality")
+    regions = items(header, "AnatomicRegionSequence")
+    for group in items(header, "SharedFunctionalGroupsSequence"):
+        for anatomy in items(group, "FrameAnatomySequence"):
+            yield text(anatomy, "FrameLaterality")
+            regions += items(anatomy, "AnatomicRegionSequence")
+    for region in regions:
+        for modifier in items(region, "AnatomicRegionModifierSequence"):
+            yield text(modifier, "CodeValue")
+
+
+def _view_and_orientation(header: Dataset, sides: set[Side], notices: list[str]) -> tuple[View, Orientation]:
+    """The two are about the same thing: an AP view shows right and left, a lateral one front and back."""
+    view, orientation = _view(header, notices), _orientation(header, notices)
+    if is_lateral(orientation):
+        if view is View.UNKNOWN:
+            return View.LATERAL, orientation
+        if view is View.AP:
+            notices.append(
+                "The header calls this an AP view, but its patient orientation is that of a lateral one: the view is "
+                "left open."
+            )
+            return View.UNKNOWN, orientation
+    if orientation == Orientation() and view is View.AP and len(sides) < 2:
+        if not sides & {Side.RIGHT, Side.LEFT}:
+            notices.append(ASSUMED_SIDES)
+        return view, usual()
+    return view, orientation
+
+
+def _orientation(header: Dataset, notices: list[str]) -> Orientation:
+    """Of the picture as it is stored; unknown where it is absent or makes no sense, which is said."""
+    found = value(header, "PatientOrientation")
+    values = [found] if isinstance(found, str) else list(found) if isinstance(found, MultiValue | list | tuple) else []
+    if not any(str(entry).strip() for entry in values):
+        return Orientation()
+    if text(header, "AnatomicalOrientationType").upper() == "QUADRUPED":
+        notices.append("The header gives the orientation of an animal, not of a person: it was left out.")
+        return Orientation()
+    orientation = parsed([str(entry) for entry in values])
+    if orientation is None:
+        notices.append("The header's patient orientation makes no sense: it was left out.")
+        return Orientation()
+    return orientation
 
 
 def _view(header: Dataset, notices: list[str]) -> View:

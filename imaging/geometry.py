@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imaging.radiograph import Side, SpacingSource
+from imaging.radiograph import Side, SideSource, SpacingSource
 
 Point = tuple[float, float]
 
@@ -36,6 +36,7 @@ class HipRegion:
     height: float
     side: Side = Side.UNKNOWN
     proposed: bool = False  # True when the program proposed it, False once a person has set it
+    side_source: SideSource = SideSource.NONE
 
     def __post_init__(self) -> None:
         if not (self.width > 0 and self.height > 0):
@@ -55,7 +56,7 @@ class HipRegion:
         """The smallest square with the same centre that holds this box: what the CNN is given."""
         side_px = max(self.width, self.height)
         cx, cy = self.center
-        return HipRegion(cx - side_px / 2, cy - side_px / 2, side_px, side_px, self.side, self.proposed)
+        return replace(self, x=cx - side_px / 2, y=cy - side_px / 2, width=side_px, height=side_px)
 
 
 @dataclass(frozen=True)

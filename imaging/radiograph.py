@@ -41,6 +41,18 @@ class Side(StrEnum):
     UNKNOWN = "U"
 
 
+class SideSource(StrEnum):
+    """How the side of a hip, or the direction of a picture, is known."""
+
+    READER = "reader"  # a person set it
+    STUDY = "study"  # the case list of a study gives it
+    ORIENTATION = "orientation"  # Patient Orientation (0020,0020), and where the hip is in the picture
+    LANDMARKS = "landmarks"  # Patient Orientation, and the implant's lateral side
+    LATERALITY = "laterality"  # Image Laterality, Laterality and their like
+    ASSUMED = "assumed"  # as an AP view is usually shown; nothing says so
+    NONE = "none"
+
+
 class View(StrEnum):
     AP = "AP"
     LATERAL = "LATERAL"
@@ -63,6 +75,20 @@ class Window:
         return self.center - self.width / 2, self.center + self.width / 2
 
 
+@dataclass(frozen=True)
+class Orientation:
+    """Which way the patient lies in the picture; `imaging.orientation` says what follows from it.
+
+    `row` is where the picture's right edge points, `column` where its lower edge points: R, L, A, P, H, F, the main letter
+    first, or "" where it is not known.
+    """
+
+    row: str = ""
+    column: str = ""
+    source: SideSource = SideSource.NONE  # ORIENTATION, ASSUMED or NONE
+    turns: int = 0  # quarter turns counter-clockwise from the picture in the file to this one
+
+
 @dataclass(frozen=True, eq=False)
 class Radiograph:
     """One frame, decoded.
@@ -70,7 +96,8 @@ class Radiograph:
     `pixels` is float32, (rows, cols), C-contiguous, read-only; larger = denser = brighter on screen, whatever
     the file's photometric interpretation. Values have passed the modality LUT, and the first VOI LUT
     sequence if the file carries one; window presets are in the same units. Pixels are square: where the file's are not,
-    rows or columns were added (docs/adr/0015-square-pixels.md).
+    rows or columns were added (docs/adr/0015-square-pixels.md). The patient's head is up where the file says which way
+    it is (docs/adr/0009-right-and-left.md).
     """
 
     pixels: Pixels
@@ -83,8 +110,9 @@ class Radiograph:
     bits: int = 8  # stored grey depth
     spacing_mm: tuple[float, float] | None = None  # (between rows, between columns)
     spacing_source: SpacingSource = SpacingSource.NONE
-    side: Side = Side.UNKNOWN
+    side: Side = Side.UNKNOWN  # as the laterality tags say
     view: View = View.UNKNOWN
+    orientation: Orientation = Orientation()
     body_part: str = ""
     modality: str = ""  # DICOM's, e.g. "DX"; "" for a plain image
     acquired_on: str = ""  # ISO date, or ""

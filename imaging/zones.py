@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from imaging.orientation import Edge
+
 GRUEN_ZONES: tuple[str, ...] = ("1", "2", "3", "4", "5", "6", "7")
 CUP_ZONES: tuple[str, ...] = ("I", "II", "III")
 ZONES: tuple[str, ...] = GRUEN_ZONES + CUP_ZONES
@@ -24,6 +26,7 @@ _HALF_WIDTH_TOP, _HALF_WIDTH_TIP = 0.30, 0.16  # from the stem's axis outwards, 
 _TIP_ABOVE, _TIP_BELOW = 0.04, 0.14  # zone 4, from the tip upwards and downwards
 _CUP_INNER, _CUP_OUTER = 0.80, 1.40
 _ARC_STEPS = 8
+_FACING = 0.5  # of the medial direction, along the rows
 
 Point = tuple[float, float]
 Polygon = npt.NDArray[np.float64]  # (n, 2): x, y
@@ -40,22 +43,16 @@ def zone_polygons(landmarks: Mapping[str, Point]) -> dict[str, Polygon]:
 
 def gruen_polygons(landmarks: Mapping[str, Point]) -> dict[str, Polygon]:
     """Gruen 1-7 from `stem_tip`, `stem_axis_top` and `head_center` (and `shoulder`, where known); else nothing."""
-    if not set(STEM_LANDMARKS) <= landmarks.keys():
+    medial = medial_direction(landmarks)
+    if medial is None:
         return {}
-    tip, axis_top, head = (
-        np.asarray(landmarks[name], np.float64) for name in ("stem_tip", "stem_axis_top", "head_center")
-    )
+    tip, axis_top = (np.asarray(landmarks[name], np.float64) for name in ("stem_tip", "stem_axis_top"))
     length = float(np.hypot(*(axis_top - tip)))
-    if not length > 0:
-        return {}
     up = (axis_top - tip) / length
     if "shoulder" in landmarks:  # the zones begin at the shoulder, wherever on its axis the stem was marked
         length = float((np.asarray(landmarks["shoulder"], np.float64) - tip) @ up)
-    across = np.array([-up[1], up[0]])
-    offset = float((head - tip) @ across)
-    if not length > 0 or offset == 0:
+    if not length > 0:
         return {}
-    medial = across * np.sign(offset)  # the head lies medial of the stem's axis
 
     def point(height: float, outwards: float, direction: Polygon) -> Polygon:
         """`height` from the tip (0) to the shoulder (1); `outwards` 0 on the axis, 1 at the edge of the zones."""
@@ -81,6 +78,31 @@ def gruen_polygons(landmarks: Mapping[str, Point]) -> dict[str, Polygon]:
     ]
     polygons["4"] = np.stack(corners)
     return {name: polygons[name] for name in GRUEN_ZONES}
+
+
+def medial_direction(landmarks: Mapping[str, Point]) -> Polygon | None:
+    """(2,) x, y of length 1, at right angles to the stem's axis and towards the head; None where that is not known."""
+    if not set(STEM_LANDMARKS) <= landmarks.keys():
+        return None
+    tip, axis_top, head = (np.asarray(landmarks[name], np.float64) for name in STEM_LANDMARKS)
+    length = float(np.hypot(*(axis_top - tip)))
+    if not length > 0:
+        return None
+    up = (axis_top - tip) / length
+    across = np.array([-up[1], up[0]])
+    offset = float((head - tip) @ across)
+    return across * np.sign(offset) if offset else None  # the head lies medial of the stem's axis
+
+
+def lateral_edge(landmarks: Mapping[str, Point]) -> Edge | None:
+    """The edge of the picture that the implant's lateral side faces; None where the stem does not tell.
+
+    A stem that lies across the picture faces neither: it counts from 30 degrees off on.
+    """
+    medial = medial_direction(landmarks)
+    if medial is None or abs(medial[0]) < _FACING:
+        return None
+    return Edge.LEFT if medial[0] > 0 else Edge.RIGHT
 
 
 def cup_polygons(landmarks: Mapping[str, Point]) -> dict[str, Polygon]:

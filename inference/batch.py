@@ -27,7 +27,8 @@ from typing import IO, Any
 import msgspec
 
 from imaging.geometry import HipRegion
-from imaging.radiograph import Radiograph, RadiographError, Side
+from imaging.orientation import tagged_side
+from imaging.radiograph import Radiograph, RadiographError
 from imaging.reader import read_radiograph
 from imaging.sources import Source, find_sources, readable
 from imaging.worker import SupervisedWorker, decode_worker
@@ -60,9 +61,11 @@ class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One hip. `box` is x, y, width, height in image pixels; `zones` the share of the map in each zone."""
+    """One hip. `box` is x, y, width, height in pixels of the upright picture; `zones` the share of the map in each zone."""
 
     side: str
+    side_source: str  # imaging.radiograph.SideSource value
+    lateral: str  # edge of the picture that the implant's lateral side faces: left, right or ""
     box: tuple[float, float, float, float]
     probability: float | None
     decision: str
@@ -302,8 +305,8 @@ class _Batch:
 
     def _assess(self, radiograph: Radiograph) -> list[Prediction]:
         if isinstance(self._region, HipRegion):
-            side = radiograph.side if radiograph.side in (Side.LEFT, Side.RIGHT) else Side.UNKNOWN
-            return self._classifier.assess(radiograph, HipRegion(*self._region.box, side))
+            side, source = tagged_side(radiograph)
+            return self._classifier.assess(radiograph, HipRegion(*self._region.box, side, side_source=source))
         return self._classifier.assess(radiograph, full_region(radiograph) if self._region == "full" else None)
 
     def _region_record(self, name: str, radiograph: Radiograph, prediction: Prediction) -> RegionRecord:
@@ -313,6 +316,8 @@ class _Batch:
             written = saliency_files.write(self._maps_folder, name, radiograph, saliency)
         return RegionRecord(
             side=prediction.region.side.value,
+            side_source=prediction.region.side_source.value,
+            lateral=prediction.lateral or "",
             box=_rounded_box(prediction.region),
             probability=_rounded(prediction.probability),
             decision=prediction.decision.value,

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from imaging import orientation
 from imaging.geometry import HipRegion
 from imaging.radiograph import Radiograph
-from imaging.zones import zone_polygons
+from imaging.zones import lateral_edge, zone_polygons
 from inference import parts, regions, replay, saliency, suitability, upright
 from inference.engine import InferenceEngine, open_engine
 from inference.model_bundle import ModelBundle, ModelCard
-from inference.prediction import Decision, Engine, Prediction, SaliencyMap, Suitability
+from inference.prediction import Decision, Engine, Prediction, SaliencyMap, Suitability, sure_points
 from inference.preprocess import network_input, to_image
 from inference.stem_axis import refined
 
@@ -114,6 +115,7 @@ class Classifier:
         return [replace(prediction, elapsed_s=elapsed_s) for prediction in predictions]
 
     def _refused(self, radiograph: Radiograph, region: HipRegion, verdict: Suitability) -> Prediction:
+        region, contradiction = with_side(region, radiograph, {})
         return Prediction(
             region=region,
             decision=Decision.NOT_ASSESSABLE,
@@ -129,6 +131,7 @@ class Classifier:
             model_sha256=self.bundle.sha256,
             engine=self.engine,
             elapsed_s=0.0,
+            notice=contradiction,
             seen_in_training=self.bundle.seen_in_training(radiograph.sha256),
         )
 
@@ -150,6 +153,7 @@ class Classifier:
         landmarks = {
             name: (*to_image(x, y, region, card.input.size), confidence) for name, (x, y, confidence) in placed.items()
         }
+        sided, contradiction = with_side(region, radiograph, landmarks)
         found = parts.judge_parts(card, probabilities, landmarks, radiograph.shape)
         fixation, fixation_probability = parts.fixation_of(card, probabilities)
         probability: float | None
@@ -160,11 +164,19 @@ class Classifier:
             decision, reason = decide(card, probabilities["loose"])
             probability, stem, cup = probabilities["loose"], probabilities.get("stem"), probabilities.get("cup")
         if probability is None:
-            refused = self._refused(radiograph, region, Suitability(False, reason, verdict.scores))
-            return replace(refused, parts=found, fixation=fixation, fixation_probability=fixation_probability)
+            refused = self._refused(radiograph, sided, Suitability(False, reason, verdict.scores))
+            return replace(
+                refused,
+                parts=found,
+                fixation=fixation,
+                fixation_probability=fixation_probability,
+                notice=contradiction,
+            )
         saliency = SaliencyMap(values, region.squared(), card.saliency.levels, card.saliency.method)
+        unlike = suitability.UNLIKE if suitability.unlike_training(card, _pooled(outputs)) else ""
         return replace(
             self._refused(radiograph, region, verdict),
+            region=sided,
             decision=decision,
             reason=reason,
             probability=probability,
@@ -176,9 +188,17 @@ class Classifier:
             saliency=saliency,
             # Where nothing of the map is shown, a share of it would say that the CNN had seen something there.
             zone_shares={} if saliency.is_empty else zone_shares(values, placed, card.input.size),
-            notice=suitability.UNLIKE if suitability.unlike_training(card, _pooled(outputs)) else "",
+            notice=f"{contradiction} {unlike}".strip(),
             landmarks=landmarks,
         )
+
+
+def with_side(
+    region: HipRegion, radiograph: Radiograph, landmarks: Mapping[str, tuple[float, float, float]]
+) -> tuple[HipRegion, str]:
+    """The region with the side that header and landmarks (x, y, confidence) settle, and what contradicts it or ""."""
+    settled = orientation.settled(region.side, region.side_source, radiograph, lateral_edge(sure_points(landmarks)))
+    return replace(region, side=settled.side, side_source=settled.source), settled.contradiction
 
 
 def _pooled(outputs: Mapping[str, FloatArray]) -> FloatArray | None:
@@ -230,7 +250,7 @@ def zone_shares(values: FloatArray, landmarks: Mapping[str, tuple[float, float, 
     one component, but the cup's may touch Gruen 1 and 7: a cell counts once, for the cup.
     """
     total = float(values.sum(dtype=np.float64))
-    sure = {name: (x, y) for name, (x, y, confidence) in landmarks.items() if confidence >= parts.LANDMARK_CONFIDENCE}
+    sure = sure_points(landmarks)
     polygons = zone_polygons(sure)
     if not polygons or not total > 0 or not np.isfinite(total):
         return {}

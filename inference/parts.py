@@ -12,9 +12,8 @@ import numpy as np
 
 from imaging.zones import CUP_ZONES, GRUEN_ZONES, zone_polygons
 from inference.model_bundle import ModelCard
-from inference.prediction import Decision, PartFinding, Suitability
+from inference.prediction import Decision, PartFinding, Suitability, sure_points
 
-LANDMARK_CONFIDENCE = 0.3  # below it a landmark fits no zone and says nothing about the film's edge
 PARTS = ("stem", "cup")
 _ZONES = {"stem": GRUEN_ZONES, "cup": CUP_ZONES}
 _SEEN_SHARE = 0.5  # of a zone's outline that must be on the film
@@ -34,7 +33,7 @@ def judge_parts(
     `probabilities` are all of the network's outputs, calibrated; `landmarks` x, y in image pixels and confidence; `shape`
     (rows, cols) of the image.
     """
-    sure = {name: (x, y) for name, (x, y, confidence) in landmarks.items() if confidence >= LANDMARK_CONFIDENCE}
+    sure = sure_points(landmarks)
     off_film = zones_off_film(sure, shape)
     found: dict[str, PartFinding] = {}
     for name, rule in card.parts.items():

@@ -10,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from imaging.geometry import HipRegion
+from imaging.orientation import Edge
+from imaging.zones import lateral_edge
+
+LANDMARK_CONFIDENCE = 0.3  # below it a landmark fits no zone, and says nothing about side or the film's edge
 
 
 class InferenceError(Exception):
@@ -124,3 +128,13 @@ class Prediction:
     def score(self) -> float | None:
         """0-100 for loosening, on the readers' scale."""
         return None if self.probability is None else 100.0 * self.probability
+
+    @property
+    def lateral(self) -> Edge | None:
+        """Where the implant's lateral side is in the picture as it came; None where the landmarks do not tell."""
+        return lateral_edge(sure_points(self.landmarks))
+
+
+def sure_points(landmarks: Mapping[str, tuple[float, float, float]]) -> dict[str, tuple[float, float]]:
+    """The landmarks (x, y, confidence) that are sure enough to place zones by, as (x, y)."""
+    return {name: (x, y) for name, (x, y, sure) in landmarks.items() if sure >= LANDMARK_CONFIDENCE}

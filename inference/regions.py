@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from imaging.geometry import HipRegion
-from imaging.radiograph import Mask, Pixels, Radiograph, Side
+from imaging.orientation import Edge, side_at, tagged_side
+from imaging.radiograph import Mask, Pixels, Radiograph, Side, SideSource
 from inference.model_bundle import LocatorCard
 from inference.preprocess import InputSpec, network_input, to_image, whole_image
 
@@ -35,9 +36,9 @@ class Hip:
     score: float
     replaced: bool
 
-    def region(self, side: Side) -> HipRegion:
-        half = self.side_px / 2
-        return HipRegion(self.x - half, self.y - half, self.side_px, self.side_px, side, proposed=True)
+    def region(self, side: Side, source: SideSource) -> HipRegion:
+        half, size = self.side_px / 2, self.side_px
+        return HipRegion(self.x - half, self.y - half, size, size, side, proposed=True, side_source=source)
 
 
 def propose(radiograph: Radiograph, centers: FloatArray, sizes: FloatArray, card: LocatorCard) -> list[HipRegion]:
@@ -51,14 +52,14 @@ def propose(radiograph: Radiograph, centers: FloatArray, sizes: FloatArray, card
     chosen = [hip for hip in hips if hip.replaced] or hips
     if not chosen:
         return [full_region(radiograph)]
-    return [hip.region(_side_of(hip, hips, radiograph)) for hip in sorted(chosen, key=lambda hip: hip.x)]
+    return [hip.region(*side_of(hip, hips, radiograph)) for hip in sorted(chosen, key=lambda hip: hip.x)]
 
 
 def full_region(radiograph: Radiograph) -> HipRegion:
     """The square around the whole image; its side is what the file says."""
     square = whole_image(radiograph.pixels).squared()
-    side = radiograph.side if radiograph.side in (Side.LEFT, Side.RIGHT) else Side.UNKNOWN
-    return HipRegion(*square.box, side, proposed=True)
+    side, source = tagged_side(radiograph)
+    return HipRegion(*square.box, side, proposed=True, side_source=source)
 
 
 def find_hips(radiograph: Radiograph, centers: FloatArray, sizes: FloatArray, card: LocatorCard) -> list[Hip]:
@@ -112,10 +113,10 @@ def _refined(heatmap: FloatArray, row: int, col: int, size: int) -> tuple[float,
     return float(x * stride), float(y * stride)
 
 
-def _side_of(hip: Hip, hips: list[Hip], radiograph: Radiograph) -> Side:
-    """On an AP pelvis the hip on the image's left is the patient's right. A single hip is what the file says."""
+def side_of(hip: Hip, hips: list[Hip], radiograph: Radiograph) -> tuple[Side, SideSource]:
+    """Of two hips, by where they are and where the patient's right is; a single one is what the file says."""
     if len(hips) == 2:
-        return Side.RIGHT if hip.x == min(other.x for other in hips) else Side.LEFT
-    if radiograph.side in (Side.LEFT, Side.RIGHT):
-        return radiograph.side
-    return Side.UNKNOWN
+        edge = Edge.LEFT if hip.x == min(other.x for other in hips) else Edge.RIGHT
+        side = side_at(radiograph.orientation, edge)
+        return side, SideSource.NONE if side is Side.UNKNOWN else radiograph.orientation.source
+    return tagged_side(radiograph)

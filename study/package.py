@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imaging.radiograph import Radiograph, RadiographError, Side, SpacingSource, View
+from imaging.radiograph import Radiograph, RadiographError, Side, SideSource, SpacingSource, View
 from imaging.sources import Source
 from study.accounts import Account, PublicAccount, bytes_signed_by, public, sign_bytes
 from study.aids import Aid, Aids
@@ -113,6 +113,8 @@ def deidentified(radiograph: Radiograph) -> tuple[bytes, bool]:
         out.ImageLaterality = radiograph.side.value
     if radiograph.view is View.AP:
         out.ViewPosition = "AP"
+    if radiograph.orientation.source is SideSource.ORIENTATION:  # what is assumed here is assumed there
+        out.PatientOrientation = [radiograph.orientation.row, radiograph.orientation.column]
     if radiograph.spacing_mm is not None:
         spacing = [_decimal(value) for value in radiograph.spacing_mm]
         if radiograph.spacing_source is SpacingSource.CALIBRATED:

@@ -20,7 +20,8 @@ from gui.overlay import MapState, OverlayState
 from gui.viewport import Viewport
 from imaging.geometry import HipRegion
 from imaging.measure import Measure, Point
-from imaging.radiograph import Radiograph, Side, SpacingSource, Window
+from imaging.orientation import tagged_side
+from imaging.radiograph import Radiograph, Side, SideSource, SpacingSource, Window
 from inference.prediction import SaliencyMap
 from study.model import Annotation
 
@@ -35,6 +36,7 @@ class Canvas(QWidget):
     inverted_changed = Signal(bool)
     zoom_changed = Signal(float)  # device pixels per image pixel
     viewport_changed = Signal()
+    turned = Signal()  # or flipped
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,6 +79,7 @@ class Canvas(QWidget):
         self.scene.viewport = Viewport(cols, rows, size.view_width, size.view_height, size.device_pixel_ratio).fit()
         self.scene.window = radiograph.windows[0]
         self._viewport_moved()
+        self.turned.emit()
         self.window_changed.emit(self.scene.window.center, self.scene.window.width)
         self.inverted_changed.emit(False)
 
@@ -198,10 +201,10 @@ class Canvas(QWidget):
         return self.scene.show_regions
 
     @property
-    def sole_side(self) -> Side:
+    def sole_side(self) -> tuple[Side, SideSource]:
         """The side of a new region: known only where the radiograph shows a single one."""
-        side = self.scene.radiograph.side if self.scene.radiograph is not None else Side.UNKNOWN
-        return side if side in (Side.RIGHT, Side.LEFT) else Side.UNKNOWN
+        radiograph = self.scene.radiograph
+        return tagged_side(radiograph) if radiograph is not None else (Side.UNKNOWN, SideSource.NONE)
 
     def image_point(self, view_point: QPointF) -> QPointF:
         return self.scene.viewport.image_point(view_point)
@@ -369,10 +372,13 @@ class Canvas(QWidget):
     def _go(self, viewport: Viewport) -> None:
         if viewport == self.scene.viewport:
             return
-        self.scene.viewport = viewport
+        was, self.scene.viewport = self.scene.viewport.orientation, viewport
         for peer in self._peers:
             peer._follow(viewport)
         self._viewport_moved()
+        if viewport.orientation != was:
+            for view in (self, *self._peers):
+                view.turned.emit()
 
     def _viewport_moved(self) -> None:
         self.update()

@@ -117,7 +117,8 @@ class RegionTool(ToolBehaviour):
             return
         x = self._start.x() - (side_px if dx < 0 else 0)
         y = self._start.y() - (side_px if dy < 0 else 0)
-        self._drawn = HipRegion(x, y, side_px, side_px, self.view.sole_side)
+        side, source = self.view.sole_side
+        self._drawn = HipRegion(x, y, side_px, side_px, side, side_source=source)
         self.view.update()
 
     def release(self, at: QPointF) -> None:

@@ -15,7 +15,8 @@ from gui.items.style import HALO, CanvasColours, draw_line, draw_plate, draw_tex
 from gui.overlay import MapState
 from gui.viewport import Viewport
 from imaging.measure import SOURCE_NAMES, Measure
-from imaging.radiograph import Radiograph, Side, SpacingSource, View, Window
+from imaging.orientation import Edge, edge_of, usual
+from imaging.radiograph import Radiograph, Side, SideSource, SpacingSource, Window
 
 MARGIN = 12.0
 
@@ -32,18 +33,22 @@ class SideMarker:
 def side_markers(radiograph: Radiograph) -> tuple[SideMarker, ...]:
     """ "R" and "L" where the radiograph says so; nothing where it does not.
 
-    A single hip's letter stands on its lateral edge as on an AP radiograph: right hip on the left of the image. With
-    both sides the letters also say which half is which, and that is known for AP views only.
+    A single hip's letter names it, on its own side of the patient, or where an AP view usually has that. With
+    both sides, or none named, the letters say which half is which; "R?" and "L?" where that is only assumed.
     """
-    right = SideMarker("R", 0.0, 0.0)
-    left = SideMarker("L", float(radiograph.shape[1]), 0.0)
-    if radiograph.side is Side.RIGHT:
-        return (right,)
-    if radiograph.side is Side.LEFT:
-        return (left,)
-    if radiograph.side is Side.BOTH and radiograph.view is View.AP:
-        return right, left
-    return ()
+    cols = float(radiograph.shape[1])
+    at = {Edge.LEFT: 0.0, Edge.RIGHT: cols}
+    if radiograph.side in (Side.RIGHT, Side.LEFT):
+        edge = edge_of(radiograph.orientation, radiograph.side) or edge_of(usual(), radiograph.side)
+        return (SideMarker(radiograph.side.value, at[edge or Edge.LEFT], 0.0),)
+    assumed = radiograph.orientation.source is SideSource.ASSUMED
+    if assumed and radiograph.side is not Side.BOTH:
+        return ()
+    return tuple(
+        SideMarker(f"{side.value}?" if assumed else side.value, at[edge], 0.0)
+        for side in (Side.RIGHT, Side.LEFT)
+        if (edge := edge_of(radiograph.orientation, side)) is not None
+    )
 
 
 def orientation_text(viewport: Viewport) -> str:
@@ -64,7 +69,10 @@ def paint_side_markers(
     big.setPixelSize(round(QFontInfo(font).pixelSize() * 1.9))
     big.setBold(True)
     metrics = QFontMetricsF(big)
-    half_w, half_h = metrics.horizontalAdvance("R") / 2 + 6, metrics.height() / 2 + 3
+    half_w, half_h = (
+        metrics.horizontalAdvance(max((m.letter for m in markers), key=len, default="R")) / 2 + 6,
+        metrics.height() / 2 + 3,
+    )
     to_view = viewport.to_view
     text_rows = 3 * QFontMetricsF(font).lineSpacing() + MARGIN  # left free for the corner texts
     for marker in markers:

@@ -16,13 +16,14 @@ from gui.annotations import AnnotationModel, new_annotation
 from gui.jobs import Jobs
 from gui.views.radiograph_view import RadiographView
 from imaging.geometry import HipRegion
-from imaging.radiograph import Radiograph, Side, SpacingSource, View, Window
+from imaging.radiograph import Orientation, Radiograph, Side, SideSource, SpacingSource, View, Window
 from inference.prediction import SaliencyMap
 from study.model import Annotation, AnnotationKind
 from tests.gui.decode_jobs import decode_jobs
 
 Point = tuple[float, float]
 ROWS, COLS = 400, 300
+AS_USUAL = Orientation("L", "F", SideSource.ORIENTATION)
 
 
 def _radiograph(
@@ -32,6 +33,7 @@ def _radiograph(
     source: SpacingSource = SpacingSource.DETECTOR,
     rows: int = ROWS,
     cols: int = COLS,
+    orientation: Orientation = AS_USUAL,
 ) -> Radiograph:
     """A ramp: the grey value at column x, row y is x + y."""
     y, x = np.mgrid[0:rows, 0:cols]
@@ -46,6 +48,7 @@ def _radiograph(
         spacing_source=source,
         side=side,
         view=view,
+        orientation=orientation,
     )
 
 

@@ -13,7 +13,7 @@ from gui.items.hud import orientation_text, scale_bar, side_markers
 from gui.items.mark_item import mark_text
 from gui.viewport import Viewport
 from imaging.measure import Measure
-from imaging.radiograph import Side, SpacingSource, View
+from imaging.radiograph import Orientation, Side, SideSource, SpacingSource
 from study.model import AnnotationKind
 
 DETECTOR = Measure((0.2, 0.2), SpacingSource.DETECTOR)
@@ -105,19 +105,32 @@ def test_in_a_narrow_view_the_scale_keeps_its_number() -> None:
     assert float(narrow.removesuffix(" mm")) > 0
 
 
+USUAL, MIRRORED = ("L", SideSource.ORIENTATION), ("R", SideSource.ORIENTATION)
+ASSUMED, UNKNOWN, FROM_THE_SIDE = ("L", SideSource.ASSUMED), ("", SideSource.NONE), ("A", SideSource.ORIENTATION)
+
+
 @pytest.mark.parametrize(
-    ("side", "view", "letters"),
+    ("side", "orientation", "letters"),
     [
-        (Side.RIGHT, View.AP, "R"),
-        (Side.RIGHT, View.UNKNOWN, "R"),
-        (Side.LEFT, View.LATERAL, "L"),
-        (Side.BOTH, View.AP, "RL"),
-        (Side.BOTH, View.UNKNOWN, ""),  # which half is which would be a guess
-        (Side.UNKNOWN, View.AP, ""),
+        (Side.RIGHT, USUAL, "R left"),
+        (Side.RIGHT, MIRRORED, "R right"),
+        (Side.RIGHT, UNKNOWN, "R left"),
+        (Side.LEFT, FROM_THE_SIDE, "L right"),
+        (Side.BOTH, USUAL, "R left, L right"),
+        (Side.BOTH, MIRRORED, "R right, L left"),
+        (Side.BOTH, ASSUMED, "R? left, L? right"),
+        (Side.BOTH, UNKNOWN, ""),  # which half is which would be a guess
+        (Side.UNKNOWN, USUAL, "R left, L right"),
+        (Side.UNKNOWN, MIRRORED, "R right, L left"),
+        (Side.UNKNOWN, ASSUMED, ""),
+        (Side.UNKNOWN, FROM_THE_SIDE, ""),
     ],
 )
-def test_side_letters_say_what_the_radiograph_says(make_radiograph, side: Side, view: View, letters: str) -> None:
-    assert "".join(marker.letter for marker in side_markers(make_radiograph(side=side, view=view))) == letters
+def test_side_letters_say_what_the_radiograph_says(make_radiograph, side, orientation, letters) -> None:
+    row, source = orientation
+    radiograph = make_radiograph(side=side, orientation=Orientation(row, "F" if row else "", source))
+    places = [f"{marker.letter} {'right' if marker.x else 'left'}" for marker in side_markers(radiograph)]
+    assert ", ".join(places) == letters
 
 
 def test_orientation_badge() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.geometry import HipRegion
+from imaging.orientation import usual
 from imaging.radiograph import Side
 from imaging.worker import SupervisedWorker
 from inference import suitability, worker
@@ -179,10 +180,11 @@ def test_regions_are_proposed_by_the_locator(classifier: Classifier) -> None:
     pixels = np.zeros((200, 200), np.float32)
     pixels[90:120, 30:50] = 1.0
     pixels[90:120, 150:170] = 1.0
-    regions = classifier.propose_regions(bundles.radiograph(pixels))
+    picture = bundles.radiograph(pixels, orientation=usual())
+    regions = classifier.propose_regions(picture)
     assert [region.side for region in regions] == [Side.RIGHT, Side.LEFT]
     assert regions[0].center == pytest.approx((40, 105), abs=12)
-    predictions = classifier.assess(bundles.radiograph(pixels))
+    predictions = classifier.assess(picture)
     assert [prediction.region for prediction in predictions] == regions
 
 

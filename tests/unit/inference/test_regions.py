@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imaging.radiograph import Radiograph, Side
+from imaging.orientation import usual
+from imaging.radiograph import Orientation, Radiograph, Side, SideSource
 from inference.model_bundle import LocatorCard
 from inference.regions import find_hips, full_region, locator_batch, propose
 from tests.unit.inference.bundles import radiograph
@@ -35,9 +36,20 @@ def maps(*hips: tuple[float, float, str, float], side_px: float = 300) -> tuple[
     return centers, sizes
 
 
-def test_two_replaced_hips_of_a_pelvis_have_their_sides() -> None:
-    regions = propose(image(), *maps((610, 300, "replaced", 0.8), (190, 310, "replaced", 0.9)), CARD)
-    assert [region.side for region in regions] == [Side.RIGHT, Side.LEFT]  # image left is the patient's right
+@pytest.mark.parametrize(
+    ("orientation", "sides"),
+    [
+        (Orientation("L", "F", SideSource.ORIENTATION), [Side.RIGHT, Side.LEFT]),
+        (Orientation("R", "F", SideSource.ORIENTATION), [Side.LEFT, Side.RIGHT]),
+        (usual(), [Side.RIGHT, Side.LEFT]),
+        (Orientation(), [Side.UNKNOWN, Side.UNKNOWN]),
+    ],
+)
+def test_two_replaced_hips_of_a_pelvis_have_their_sides(orientation, sides) -> None:
+    pelvis = image(orientation=orientation)
+    regions = propose(pelvis, *maps((610, 300, "replaced", 0.8), (190, 310, "replaced", 0.9)), CARD)
+    assert [region.side for region in regions] == sides
+    assert {region.side_source for region in regions} == {orientation.source}
     assert regions[0].center == pytest.approx((190, 310), abs=8)
     assert regions[1].center == pytest.approx((610, 300), abs=8)
     assert all(region.width == region.height == pytest.approx(300, abs=1) for region in regions)
@@ -46,7 +58,7 @@ def test_two_replaced_hips_of_a_pelvis_have_their_sides() -> None:
 
 def test_one_replaced_beside_a_native_hip() -> None:
     both = maps((200, 300, "native", 0.9), (600, 300, "replaced", 0.7))
-    (region,) = propose(image(side=Side.BOTH), *both, CARD)
+    (region,) = propose(image(side=Side.BOTH, orientation=usual()), *both, CARD)
     assert region.center == pytest.approx((600, 300), abs=8)
     assert region.side is Side.LEFT
 
