@@ -20,6 +20,7 @@ class Assessor(QObject):
     """Writes what it learns into the hips that `hips` returns: prediction, job, failure."""
 
     proposed = Signal()  # `proposals` is there, or will not come
+    sided = Signal()  # the side of a hip that a person has placed is known, or another one
     changed = Signal()  # what may be said of the CNN has changed
 
     def __init__(self, jobs: Jobs, hips: Callable[[], Sequence[Hip]], parent: QObject | None = None) -> None:
@@ -96,6 +97,7 @@ class Assessor(QObject):
             for hip in self._hips():
                 if hip.prediction is None and hip.region.box == prediction.region.box:
                     hip.prediction = prediction
+                    hip.learn_side()
 
     def _propose(self, radiograph: Radiograph) -> None:
         known = self._known.get((radiograph.sha256, radiograph.frame))
@@ -135,6 +137,8 @@ class Assessor(QObject):
         def on_done(predictions: list[Prediction]) -> None:
             if hip.job is job and hip in self._hips():
                 hip.prediction = predictions[0]
+                hip.learn_side()
+                self.sided.emit()
 
         def on_failed(sentence: str, details: str) -> None:
             if hip.job is job:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ import numpy.typing as npt
 from gui.draft import Answer
 from gui.viewing import ViewingClock
 from imaging.geometry import HipRegion
+from imaging.orientation import Edge, edge_of
+from imaging.radiograph import Orientation, SideSource
 
 if TYPE_CHECKING:
     from gui.jobs import Job
@@ -73,6 +75,9 @@ class Hip:
     viewing: ViewingClock = field(default_factory=ViewingClock)
     cnn_seen: bool = False
     prediction: Prediction | None = None
+    seen_lateral: Edge | None = (
+        None  # the edge of the picture that its lateral side faces, as its landmarks had it last
+    )
     other_map: SaliencyMap | None = None  # of an advanced method that was asked for
     job: Job | None = None  # the CNN at work on this region
     failure: tuple[str, str] | None = None  # sentence, details
@@ -91,4 +96,19 @@ class Hip:
     def is_changed(self) -> bool:
         """The form says something that no reading says yet."""
         recorded = self.recorded
-        return not self.answer.is_empty if recorded is None else self.answer != Answer.of(recorded)
+        if recorded is None:
+            return not self.answer.is_empty or self.region.side_source is SideSource.READER
+        return self.answer != Answer.of(recorded) or self.region.side.value != recorded.case.side
+
+    def learn_side(self) -> None:
+        """Take the side that the CNN's landmarks settle, unless a person has said it or a reading holds it."""
+        known = self.prediction
+        if known is None:
+            return
+        self.seen_lateral = known.lateral
+        if self.recorded is None and self.region.side_source is not SideSource.READER:
+            self.region = replace(self.region, side=known.region.side, side_source=known.region.side_source)
+
+    def lateral(self, orientation: Orientation) -> Edge | None:
+        """Where its lateral side is in the picture: as its landmarks have it, else as its side and the header do."""
+        return self.seen_lateral or edge_of(orientation, self.region.side)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from imaging.geometry import HipRegion
-from imaging.radiograph import Side
+from imaging.radiograph import Side, SideSource
 from study.model import Annotation, Call, Reading, ViewingRecord, ZoneFinding
 
 SCHEMA = 1
@@ -46,10 +46,13 @@ class HipDraft(msgspec.Struct, frozen=True):
     answer: Answer = Answer()
     cnn_seen: bool = False  # an answer given after the CNN was seen is never an answer-first one
     viewing: ViewingRecord = ViewingRecord()
+    side_source: str = SideSource.NONE.value
 
     @property
     def region(self) -> HipRegion:
-        return HipRegion(*self.box, side=Side(self.side), proposed=self.proposed)
+        return HipRegion(
+            *self.box, side=Side(self.side), proposed=self.proposed, side_source=SideSource(self.side_source)
+        )
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -65,7 +68,9 @@ class Draft(msgspec.Struct, frozen=True):
     def is_a_look(self) -> bool:
         """Nothing was entered, marked, measured or moved: all that is kept is that somebody looked, and what was seen."""
         is_untouched = not self.annotations and self.head_spacing_mm is None
-        return is_untouched and all(hip.proposed and hip.answer.is_empty for hip in self.hips)
+        return is_untouched and all(
+            hip.proposed and hip.answer.is_empty and hip.side_source != SideSource.READER for hip in self.hips
+        )
 
     def to_bytes(self) -> bytes:
         return msgspec.json.encode(self)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gui.cases import Hip
 from imaging.geometry import HipRegion
+from imaging.orientation import tagged_side
 from imaging.radiograph import Radiograph
 from study.model import Annotation, CaseKey
 
@@ -19,7 +20,8 @@ def case_key(radiograph: Radiograph, region: HipRegion) -> CaseKey:
 def whole_image(radiograph: Radiograph) -> HipRegion:
     """The region where nothing was proposed."""
     rows, cols = radiograph.shape
-    return HipRegion(0.0, 0.0, float(cols), float(rows), radiograph.side, proposed=True)
+    side, source = tagged_side(radiograph)
+    return HipRegion(0.0, 0.0, float(cols), float(rows), side, proposed=True, side_source=source)
 
 
 def hip_at(region: HipRegion, hips: Sequence[Hip]) -> Hip | None:

@@ -51,6 +51,7 @@ from gui.window.opening import Opening, local_paths
 from gui.window.status_line import StatusLine
 from gui.window.tool_bars import ModeSwitch, add_tool_bars
 from imaging.geometry import HipRegion
+from imaging.radiograph import Side
 from inference.model_bundle import ModelCard
 from inference.worker import EngineDescription
 from study.model import ReadingMode
@@ -125,7 +126,9 @@ class MainWindow(QMainWindow):
         self._action_states = ActionStates(
             self, self.actions_, self._library, controller, self.panes, self._overlay, self._marks, self._undo_stack
         )
-        self._form_link = FormLink(self, self.form, controller, self._marks, self._undo_stack, preferences, self.notice)
+        self._form_link = FormLink(
+            self, self.form, controller, self.panes.main, self._marks, self._undo_stack, preferences, self.notice
+        )
         self.opening = Opening(self, self._jobs, self._library, preferences, samples)
         self.calibration = HeadRuler(self, controller, self.panes, self._undo_stack, self.notice)
         FileMenus(self, self.actions_, self.opening, preferences, samples)
@@ -213,6 +216,9 @@ class MainWindow(QMainWindow):
             "submit_next": self._form_link.submit_and_go_on,
             "correct": controller.begin_revision,
             "remove_calibration": self.calibration.remove,
+            "side_right": lambda: controller.set_side(Side.RIGHT),
+            "side_left": lambda: controller.set_side(Side.LEFT),
+            "side_unknown": lambda: controller.set_side(Side.UNKNOWN),
             "answer_first": lambda on: controller.set_mode(ReadingMode.ANSWER_FIRST if on else ReadingMode.ASSIST),
             "rerun": controller.rerun,
         }

@@ -9,6 +9,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,7 +27,7 @@ from gui.recorder import EventStore, Recorder
 from gui.restoring import attach_looks, attach_readings, draft_of_hips, hips_of_draft, hips_of_proposals
 from gui.shown_case import ShownCase
 from imaging.geometry import HipRegion
-from imaging.radiograph import Radiograph, SpacingSource
+from imaging.radiograph import Radiograph, Side, SideSource, SpacingSource
 from study.model import Annotation, Reader, ReaderKind, Reading, ReadingError, ReadingMode, check_reading
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class ReadingController(ShownCase):
         self._recorder.refused.connect(self._on_refused)
         self._assessor.proposed.connect(self._on_proposed)
         self._assessor.changed.connect(self._announce_diagnosis)
+        self._assessor.sided.connect(self.hips_changed)
         self._autosave = Autosave(store, self._snapshot, self)
         self._autosave.failure_changed.connect(self.not_saved_changed)
         marks.changed.connect(self._on_marks_changed)
@@ -179,6 +181,18 @@ class ReadingController(ShownCase):
         self._announce_diagnosis()
         self._autosave.touch()
         self._assessor.assess_soon()
+
+    def set_side(self, side: Side) -> None:
+        """The reader says which hip this is, or that it is not known. It is not read again by the CNN for that."""
+        hip = self.hip
+        if hip is None or hip.saving or (hip.recorded is not None and not hip.editing):
+            return
+        hip.region = replace(hip.region, side=side, side_source=SideSource.READER)
+        hip.viewing.touch()
+        self._update_case_state()
+        self.hips_changed.emit()
+        self._announce_diagnosis()
+        self._autosave.touch()
 
     def add_hip(self, region: HipRegion) -> None:
         """A region that the reader has drawn: a hip that the CNN has not proposed."""
@@ -287,7 +301,8 @@ class ReadingController(ShownCase):
             hip.final = reading
         hip.saving, hip.editing = True, False
         if hip.prediction is not None and self._radiograph is not None:
-            self._recorder.record_prediction(hip.prediction, case_key(self._radiograph, hip.region))
+            key = case_key(self._radiograph, hip.region)
+            self._recorder.record_prediction(hip.prediction, key, hip.region.side_source)
         self._update_case_state()
         self._announce_diagnosis()
         self.form_state_changed.emit()
@@ -328,6 +343,7 @@ class ReadingController(ShownCase):
             cnn_score=seen.score if seen else None,
             spacing_mm=spacing_mm,
             spacing_source=spacing_source.value,
+            side_source=hip.region.side_source.value,
         )
 
     def marks_of(self, hip: Hip) -> list[Annotation]:

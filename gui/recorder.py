@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from gui.agreement import CALL_OF_DECISION
 from gui.history import History
+from imaging.radiograph import SideSource
 from inference.prediction import Decision, Prediction
 from study.events import Correction, EventKind, ReadingSubmitted
 from study.model import CaseKey, Reader, ReaderKind, Reading, ReadingMode
@@ -48,9 +49,9 @@ class Recorder(QObject):
     def correct(self, before: Reading, reading: Reading, reason: str) -> None:
         self._append(EventKind.CORRECTION, reading, Correction(before.id, before, reading, reason))
 
-    def record_prediction(self, prediction: Prediction, case: CaseKey) -> None:
+    def record_prediction(self, prediction: Prediction, case: CaseKey, side_source: SideSource) -> None:
         """The CNN's answer about this very region is a reading too; it is recorded once."""
-        reading = algorithm_reading(prediction, case, self._app_version)
+        reading = algorithm_reading(prediction, case, side_source, self._app_version)
         if not self._history.holds(reading):
             self._history.learn([reading])
             self._append(EventKind.PREDICTION, reading, ReadingSubmitted(reading, self._app_version))
@@ -73,7 +74,7 @@ class Recorder(QObject):
         self.acknowledged.emit(reading, datetime.fromisoformat(future.result().utc).astimezone())
 
 
-def algorithm_reading(prediction: Prediction, case: CaseKey, app_version: str) -> Reading:
+def algorithm_reading(prediction: Prediction, case: CaseKey, side_source: SideSource, app_version: str) -> Reading:
     """A prediction as what it is in a study: the answer of a reader that happens to be an algorithm."""
 
     def component(probability: float | None) -> Any:
@@ -94,4 +95,5 @@ def algorithm_reading(prediction: Prediction, case: CaseKey, app_version: str) -
         app_version=app_version,
         model_id=prediction.model_id,
         model_sha256=prediction.model_sha256,
+        side_source=side_source.value,
     )

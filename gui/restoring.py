@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gui.cases import Hip
 from gui.draft import Answer, Draft, HipDraft
 from gui.hip_places import hip_at, whole_image
 from gui.viewing import ViewingClock
 from imaging.geometry import HipRegion
-from imaging.radiograph import Radiograph, Side
+from imaging.radiograph import Radiograph, Side, SideSource
 from inference.prediction import Prediction
 from study.model import Annotation, Reading
 
@@ -49,6 +50,7 @@ def draft_of_hips(
                 answer=hip.answer,
                 cnn_seen=hip.cnn_seen,
                 viewing=hip.viewing.record(),
+                side_source=hip.region.side_source.value,
             )
             for hip in hips
         ),
@@ -73,13 +75,16 @@ def attach_readings(hips: list[Hip], readings: Sequence[Reading], *, answers: bo
     `answers`: the form shows them too, unless something was entered since.
     """
     for reading in readings:
-        box = HipRegion(*reading.case.box, side=Side(reading.case.side))
+        source = SideSource(reading.side_source or SideSource.NONE)
+        box = HipRegion(*reading.case.box, side=Side(reading.case.side), side_source=source)
         hip = hip_at(box, hips)
         if hip is None:
             hip = Hip(box)
             hips.append(hip)
         if hip.region.box != box.box and answers:
             hip.region, hip.prediction = box, None
+        elif answers:
+            hip.region = replace(hip.region, side=box.side, side_source=box.side_source)
         if hip.reading is not None and reading.revises:
             hip.final = reading
         else:

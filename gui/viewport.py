@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QTransform
 
+from imaging.orientation import Edge
+
 MAX_ZOOM = 40.0
 MIN_ZOOM = 0.02
 FIT_MARGIN = 4.0  # logical pixels left free around a fitted image
@@ -45,6 +47,11 @@ class Viewport:
     def is_turned(self) -> bool:
         """True when image columns run up and down the screen."""
         return self.quarter_turns % 2 == 1
+
+    def edge_on_screen(self, edge: Edge) -> Edge:
+        """Where that edge of the image is on screen; on its side, the edge stays what it is in the image."""
+        m11 = self.orientation[0]
+        return edge.other if m11 < 0 else edge
 
     @property
     def orientation(self) -> tuple[int, int, int, int]:

@@ -106,6 +106,8 @@ class Reading(msgspec.Struct, frozen=True):
     cnn_score: float | None = None  # what the reader was shown, or None when it was hidden
     spacing_mm: tuple[float, float] | None = None
     spacing_source: str = "none"
+    # imaging.radiograph.SideSource value: how the side in `case` is known; "" in readings made before it was kept
+    side_source: str = ""
 
 
 class ReadingError(ValueError):

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QTransform
 
 from gui.items.style import draw_label, draw_path
 from imaging.geometry import HipRegion
-from imaging.radiograph import Side
+from imaging.radiograph import Side, SideSource
 
 GRAB_PX = 7.0
 MIN_SIDE_PX = 32.0  # image pixels: less is no hip, and leaves the handles on top of each other
@@ -35,7 +35,7 @@ def region_rect(region: HipRegion) -> QRectF:
 
 def region_name(region: HipRegion, index: int, count: int) -> str:
     number = f" {index + 1}/{count}" if count > 1 else ""
-    return f"{_SIDE_NAMES[region.side]}{number}"
+    return f"{_SIDE_NAMES[region.side]}{number}{', assumed' if region.side_source is SideSource.ASSUMED else ''}"
 
 
 def corner_point(region: HipRegion, corner: RegionPart) -> QPointF:

@@ -12,7 +12,7 @@ from gui.jobs import Job, Jobs, guarded
 from gui.study.background import decode
 from gui.study.wizard_state import Network
 from imaging.geometry import HipRegion
-from imaging.radiograph import Radiograph, Side
+from imaging.radiograph import Radiograph, Side, SideSource
 from inference.model_bundle import BundleError, find_bundles, load_bundle
 from inference.prediction import InferenceError, Prediction
 from inference.worker import EngineDescription
@@ -53,6 +53,10 @@ def choose(candidate: Candidate, predictions: Sequence[Prediction]) -> Predictio
     own = [found for found in predictions if found.region.side is candidate.side]
     if candidate.side in (Side.LEFT, Side.RIGHT) and len(own) == 1:
         return own[0]
+    if candidate.side in (Side.LEFT, Side.RIGHT):
+        raise InferenceError(
+            "This image shows two hips, and does not say which is the right one. Give the region of the one that is meant."
+        )
     raise InferenceError("This image shows two hips. Give the side of the one that is meant.")
 
 
@@ -124,7 +128,11 @@ class CnnAnswers(QObject):
         boxed = next((case for case in cases if case.box is not None), None)
         asked = [boxed] if boxed is not None else cases
         left = [case for case in cases if case not in asked]
-        region = HipRegion(*boxed.box, side=boxed.side) if boxed is not None and boxed.box is not None else None
+        region = (
+            HipRegion(*boxed.box, side=boxed.side, side_source=SideSource.STUDY)
+            if boxed is not None and boxed.box is not None
+            else None
+        )
         job = self._job = self._jobs.assess(radiograph, region)
         job.done.connect(guarded(self, lambda predictions: self._take(asked, predictions)))
         job.failed.connect(guarded(self, lambda sentence, _details: self._fail(asked, sentence)))

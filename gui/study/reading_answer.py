@@ -9,7 +9,7 @@ from datetime import datetime
 from gui.cases import Hip
 from gui.draft import Answer
 from imaging.geometry import HipRegion
-from imaging.radiograph import Radiograph, Side, SpacingSource
+from imaging.radiograph import Radiograph, Side, SideSource, SpacingSource
 from inference.prediction import Prediction
 from study.design import PlannedCase
 from study.model import Annotation, CaseKey, Reader, Reading, ReadingMode
@@ -19,7 +19,9 @@ from study.session import SlotState
 def hip_of(state: SlotState, case: PlannedCase, radiograph: Radiograph) -> Hip:
     """With the answer that is locked already, where one is."""
     rows, cols = radiograph.shape
-    hip = Hip(HipRegion(*(case.box or (0.0, 0.0, float(cols), float(rows))), side=Side(case.side)))
+    side = Side(case.side)
+    source = SideSource.NONE if side is Side.UNKNOWN else SideSource.STUDY
+    hip = Hip(HipRegion(*(case.box or (0.0, 0.0, float(cols), float(rows))), side=side, side_source=source))
     hip.reading, hip.final = state.unaided, state.aided
     hip.cnn_seen = bool(state.revealed_utc)
     shown = state.aided or state.unaided
@@ -68,4 +70,5 @@ def compose(
         cnn_score=seen.score if seen is not None else None,
         spacing_mm=spacing_mm,
         spacing_source=spacing_source.value,
+        side_source=hip.region.side_source.value,
     )

@@ -67,7 +67,8 @@ class StudyForm(ReadingForm):
         for part in (self.schematic, self.zone_card, *self._captions_of(self.schematic)):
             part.setVisible(protocol.zones_asked)
         # Who reads is known from the passphrase; a study asks about the hip, never about stem and cup apart.
-        for part in (self.components, self.reader_line, *self._captions_of(self.reader_line)):
+        # Which hip is meant is the study's to say.
+        for part in (self.side_part, self.components, self.reader_line, *self._captions_of(self.reader_line)):
             part.hide()
 
     def _captions_of(self, widget: QWidget) -> list[QLabel]:

@@ -153,6 +153,7 @@ class ReadingRoom(QWidget):
         return header
 
     def _connect(self) -> None:
+        self.panes.main.turned.connect(self._show_side)
         controller, panes = self._controller, self.panes
         controller.answer_replaced.connect(self._load)
         controller.radiograph_changed.connect(self._on_radiograph)
@@ -243,10 +244,18 @@ class ReadingRoom(QWidget):
             self.reason_line.clear()
         hip = self._controller.hip
         if hip is not None:
-            self.form.set_side(hip.region.side)
+            self._show_side()
             self._note_view()
         self.refresh()
         self.take_focus()
+
+    def _show_side(self) -> None:
+        """With the zones drawn as the picture is on screen."""
+        hip, radiograph = self._controller.hip, self._controller.radiograph
+        if hip is not None and radiograph is not None:
+            lateral = hip.lateral(radiograph.orientation)
+            shown = lateral and self.panes.main.viewport.edge_on_screen(lateral)
+            self.form.set_side(hip.region.side, hip.region.side_source, shown)
 
     def _on_radiograph(self) -> None:
         if self.panes.side_by_side:

@@ -250,6 +250,7 @@ class RadiographView(Canvas):
         behaviour.release(event.position())
         clicked = QLineF(self._right_pressed_at, event.position()).length() < DRAG_PX
         if event.button() == Qt.MouseButton.RightButton and clicked:
+            self.select_region_inside(event.position())  # what the menu offers is about that hip
             self.context_menu_requested.emit(event.position().toPoint())
         self.setCursor(self.behaviour.cursor)
 

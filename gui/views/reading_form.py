@@ -23,9 +23,11 @@ from gui.views.call_part import CallPart
 from gui.views.comment_field import CommentField
 from gui.views.form_parts import FollowFocusScroll, IgnoreWheel, UndoOnStack, rule
 from gui.views.score_part import ScorePart
+from gui.views.side_part import SidePart
 from gui.views.submit_part import FormState, StatePart, SubmitPart
 from gui.views.zone_part import ZonePart
-from imaging.radiograph import Side
+from imaging.orientation import Edge
+from imaging.radiograph import Side, SideSource
 from study.model import Call, ReadingMode, ZoneFinding
 
 __all__ = ["FORM_KEYS", "FormState", "ReadingForm"]
@@ -53,6 +55,7 @@ class ReadingForm(QWidget):
     revise_requested = Signal()
     reader_changed = Signal(str)
     zone_selected = Signal(str)
+    side_chosen = Signal(object)  # Side
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -117,8 +120,10 @@ class ReadingForm(QWidget):
         """Edits become commands on this stack; without one they are simply made."""
         self._stack = stack
 
-    def set_side(self, side: Side) -> None:
-        self.schematic.set_side(side)
+    def set_side(self, side: Side, source: SideSource = SideSource.NONE, lateral: Edge | None = None) -> None:
+        """Which hip this is, how that is known, and where its lateral side is on screen (None: as usual)."""
+        self.side_part.show_side(side, source)
+        self.schematic.set_side(side, lateral)
 
     def set_cutoff_mm(self, cutoff_mm: float) -> None:
         """Width above which a line is pointed out; a setting."""
@@ -205,6 +210,7 @@ class ReadingForm(QWidget):
     def _build(self) -> None:
         self.head, self.foot = StatePart(), SubmitPart()
         self.calls, self.score_part, self.zones = CallPart(), ScorePart(), ZonePart()
+        self.side_part = SidePart()
         comment_caption = QLabel(self.tr("Comment"))
         comment_caption.setProperty("role", "section")
         self.comment_edit = CommentField()
@@ -212,7 +218,7 @@ class ReadingForm(QWidget):
         body = QVBoxLayout(self.body)
         body.setContentsMargins(0, 0, 4, 0)
         body.setSpacing(6)
-        for part in (self.calls, self.score_part, self.zones, comment_caption, self.comment_edit):
+        for part in (self.calls, self.score_part, self.side_part, self.zones, comment_caption, self.comment_edit):
             body.addWidget(part)
         body.addStretch(1)
         self.scroll_area = FollowFocusScroll(self.body)
@@ -247,6 +253,7 @@ class ReadingForm(QWidget):
         self.zones.edit_asked.connect(lambda zone, what: self.set_finding(toggled(self.finding(zone), what)))
         self.zones.width_given.connect(lambda zone, mm: self.set_finding(with_width(self.finding(zone), mm)))
         self.zones.zone_selected.connect(self.zone_selected)
+        self.side_part.chosen.connect(self.side_chosen)
         self.comment_edit.given.connect(lambda comment: self.edit("comment", comment=comment))
         self.reader_line.textEdited.connect(self._show_problem)
         self.reader_line.editingFinished.connect(lambda: self.reader_changed.emit(self.reader()))

@@ -1,7 +1,8 @@
 """A drawn hip replacement, seen AP, whose zones can be pointed at.
 
 Gruen 1-7 lie round the stem, DeLee-Charnley I-III round the cup. The drawing is made once for a right hip, whose
-lateral side is on the left of the picture as in a radiograph, and mirrored for a left one: zones follow anatomy.
+lateral side is on the left of the picture as in a radiograph, and mirrored where the picture on screen has it on the
+right: zones follow anatomy.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from gui.views.zone_drawing import (
     interface,
     scallops,
 )
+from imaging.orientation import Edge
 from imaging.radiograph import Side
 from imaging.zones import GRUEN_ZONES, ZONES
 from study.model import ZoneFinding
@@ -93,7 +95,7 @@ class ZoneSchematic(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._side = Side.UNKNOWN
+        self._side, self._mirrored = Side.UNKNOWN, False
         self._findings: dict[str, ZoneFinding] = {}
         self._shares: dict[str, float] = {}
         self._cutoff_mm = 2.0
@@ -114,9 +116,16 @@ class ZoneSchematic(QWidget):
         """Name of the selected zone, or ""."""
         return self._selected
 
-    def set_side(self, side: Side) -> None:
+    def set_side(self, side: Side, lateral: Edge | None = None) -> None:
+        """`lateral`: where the hip's lateral side is on screen; None: as an AP view usually has it."""
         self._side = side
+        self._mirrored = lateral is Edge.RIGHT if lateral is not None else side is Side.LEFT
         self.update()
+
+    @property
+    def mirrored(self) -> bool:
+        """The lateral side is drawn on the right."""
+        return self._mirrored
 
     def set_findings(self, findings: Iterable[ZoneFinding]) -> None:
         self._findings = {finding.zone: finding for finding in findings}
@@ -324,7 +333,7 @@ class ZoneSchematic(QWidget):
         painter.setFont(self._small_font())
         box = QRectF(self.rect()).adjusted(2, 0, -2, -1)
         lateral, medial = (Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight)
-        if self._side is Side.LEFT:
+        if self._mirrored:
             lateral, medial = medial, lateral
         painter.drawText(box, lateral | Qt.AlignmentFlag.AlignBottom, self.tr("lateral"))
         side = {Side.LEFT: self.tr("left hip"), Side.RIGHT: self.tr("right hip")}.get(
@@ -404,12 +413,12 @@ class ZoneSchematic(QWidget):
         scale = min(width / DRAWING.width(), height / DRAWING.height())
         transform = QTransform()
         transform.translate(self.width() / 2, self._margin_px() + scale * DRAWING.height() / 2)
-        transform.scale(-scale if self._side is Side.LEFT else scale, scale)
+        transform.scale(-scale if self._mirrored else scale, scale)
         transform.translate(-DRAWING.center().x(), -DRAWING.center().y())
         return transform
 
     def _on_left(self, zone: str) -> bool:
-        return (zone in LATERAL_COLUMN) != (self._side is Side.LEFT)
+        return (zone in LATERAL_COLUMN) != self._mirrored
 
     def _name_box(self, zone: str) -> QRectF:
         box = self._label_box(zone)

@@ -78,7 +78,9 @@ class ActionStates(QObject):
         actions["remove_calibration"].setEnabled(controller.head_spacing_mm is not None)
         hip = controller.hip
         actions["other_hip"].setEnabled(len(controller.hips) > 1)
-        actions["submit_next"].setEnabled(hip is not None and (hip.recorded is None or hip.editing))
+        open_answer = hip is not None and (hip.recorded is None or hip.editing)
+        for action_id in ("submit_next", "side_right", "side_left", "side_unknown"):
+            actions[action_id].setEnabled(open_answer)
         actions["correct"].setEnabled(
             hip is not None and hip.recorded is not None and not hip.saving and not hip.editing
         )

@@ -7,6 +7,7 @@ from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QInputDialog, QWidget
 
 from gui.annotations import AnnotationModel
+from gui.canvas.canvas import Canvas
 from gui.preferences import Preferences
 from gui.reading import ReadingController
 from gui.views.notice_bar import NoticeBar
@@ -24,6 +25,7 @@ class FormLink(QObject):
         window: QWidget,
         form: ReadingForm,
         controller: ReadingController,
+        canvas: Canvas,
         marks: AnnotationModel,
         undo_stack: QUndoStack,
         preferences: Preferences,
@@ -31,6 +33,7 @@ class FormLink(QObject):
     ) -> None:
         super().__init__(window)
         self._window, self._form, self._controller = window, form, controller
+        self._canvas = canvas
         self._marks, self._undo_stack, self._preferences, self._notice = marks, undo_stack, preferences, notice
         self._goes_on = False  # once the reading is recorded
         form.set_undo_stack(undo_stack)
@@ -48,6 +51,8 @@ class FormLink(QObject):
         controller.form_state_changed.connect(self._refresh)
         controller.mode_changed.connect(self._refresh)
         controller.diagnosis_changed.connect(self._show_shares)
+        form.side_chosen.connect(controller.set_side)
+        canvas.turned.connect(self._show_side)
         controller.recorded.connect(self._on_recorded)
         self._load()
 
@@ -84,8 +89,7 @@ class FormLink(QObject):
             state = FormState.LOCKED
         mode = recorded.mode if recorded is not None else None
         at = hip.recorded_at if hip is not None else None
-        if hip is not None:
-            self._form.set_side(hip.region.side)
+        self._show_side()
         self._form.set_state(state, at, mode, self._controller.not_saved)
         locked = not state.editable
         if locked:
@@ -93,7 +97,18 @@ class FormLink(QObject):
         self._marks.set_read_only(locked)
         self.changed.emit()
 
+    def _show_side(self) -> None:
+        """With the zones drawn as the picture is on screen, turned and flipped as it may be."""
+        hip, radiograph = self._controller.hip, self._controller.radiograph
+        if hip is None or radiograph is None:
+            return
+        lateral = hip.lateral(radiograph.orientation)
+        self._form.set_side(
+            hip.region.side, hip.region.side_source, lateral and self._canvas.viewport.edge_on_screen(lateral)
+        )
+
     def _show_shares(self) -> None:
+        self._show_side()
         prediction = self._controller.prediction
         if prediction is None:
             self._form.set_zone_shares(None)

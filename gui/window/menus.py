@@ -20,6 +20,7 @@ CONTEXT_MENU = (
     ("copy", "paste", "duplicate", "delete"),
     ("fit", "one_to_one", "auto_window", "invert"),
     ("overlay", "side_by_side"),
+    ("side_right", "side_left", "side_unknown"),
 )
 
 

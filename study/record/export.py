@@ -26,7 +26,18 @@ CSV_COLUMNS = (
     *("reader", "mode", "case", "truth", "score", "patient", "side", "call", "seconds"),
     *("repeat", "reading_id", "reader_kind", "experience", "utc", "stem_call", "cup_call", "not_assessable_reason"),
     *("cnn_score_shown", "overlay_seconds", "findings", "annotations", "comment", "revises", "corrections"),
-    *("image_sha256", "frame", "box", "model_id", "model_sha256", "app_version", "device", "study", "seq"),
+    *(
+        "image_sha256",
+        "frame",
+        "box",
+        "model_id",
+        "model_sha256",
+        "app_version",
+        "device",
+        "study",
+        "seq",
+        "side_source",
+    ),
 )
 
 
@@ -97,6 +108,7 @@ def _rows(items: list[RecordedReading]) -> Iterator[dict[str, Any]]:
             "device": item.device,
             "study": item.study,
             "seq": item.seq,
+            "side_source": reading.side_source,
         }
 
 
