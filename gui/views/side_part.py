@@ -44,7 +44,8 @@ class SidePart(QWidget):
         words = {Side.RIGHT: self.tr("Right"), Side.LEFT: self.tr("Left"), Side.UNKNOWN: self.tr("Unknown")}
         self.buttons: dict[Side, QPushButton] = {}
         for number, side in enumerate(SIDES):
-            button = QPushButton(words[side], checkable=True)
+            button = QPushButton(words[side])
+            button.setCheckable(True)
             button.setToolTip(self.tr("The patient's side that this hip is on"))
             button.setAccessibleName(self.tr("Side of the hip: {side}").format(side=words[side].lower()))
             self.buttons[side] = button

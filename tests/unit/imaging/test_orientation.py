@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imaging.orientation import Edge, edge_of, is_lateral, parsed, side_at, turned, turns_to_upright
+from imaging.orientation import Edge, edge_of, is_lateral, parsed, side_at, turned, turns_to_upright, upright
 from imaging.radiograph import Orientation, Side, SideSource, View
 from imaging.zones import lateral_edge
 from tests.unit.imaging.dicom_maker import gradient, make
@@ -113,15 +115,20 @@ def test_the_orientation_of_a_file(tmp_path, tags, row, source, said):
 @pytest.mark.parametrize(
     ("stored", "turns"), [("LF", 0), ("RF", 0), ("RH", 2), ("LH", 2), ("HL", 1), ("HR", 1), ("FR", 3), ("FL", 3)]
 )
-def test_a_picture_is_turned_with_its_spacing_and_never_mirrored(tmp_path, stored, turns):
-    pixels = gradient()
-    header = {"PatientOrientation": list(stored), "ImagerPixelSpacing": [0.1, 0.2]}
-    radiograph = read(tmp_path, make(pixels, **header))
-    np.testing.assert_array_equal(radiograph.pixels, np.rot90(pixels, turns))
+def test_a_picture_is_turned_with_its_spacing_and_padding_and_never_mirrored(tmp_path, stored, turns):
+    plain = read(tmp_path, make(gradient()))
+    orientation = parsed(list(stored))
+    radiograph = upright(
+        replace(plain, orientation=orientation, spacing_mm=(0.1, 0.2), padding=plain.pixels > np.median(plain.pixels))
+    )
+    np.testing.assert_array_equal(radiograph.pixels, np.rot90(plain.pixels, turns))
+    np.testing.assert_array_equal(radiograph.padding, radiograph.pixels > np.median(plain.pixels))
     assert radiograph.pixels.flags.c_contiguous
-    assert not radiograph.pixels.flags.writeable
     assert radiograph.spacing_mm == ((0.1, 0.2) if turns % 2 == 0 else (0.2, 0.1))
     assert (radiograph.orientation.column, radiograph.orientation.turns) == ("F", turns)
+    decoded = read(tmp_path, make(gradient(), PatientOrientation=list(stored)))
+    np.testing.assert_array_equal(decoded.pixels, radiograph.pixels)
+    assert not decoded.pixels.flags.writeable
 
 
 @pytest.mark.parametrize(
