@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "simulate": "training.simulation.command",
     "samples": "training.simulation.samples",
     "contact-sheets": "training.simulation.contact_sheets",
+    "likeness": "training.simulation.likeness",
     "freeze": "training.simulation.evaluation_sets",
     "audit": "training.audit",
     "prepare": "training.prepare",

@@ -20,9 +20,9 @@ from imaging.radiograph import Side
 from inference.lucency_net import LANDMARKS, SUITABILITY
 from inference.preprocess import crop_region
 from training.dataset import CACHE_SIZE, MASK_SIZE, Hip, Whole, any_pool, as_bytes, expanded, whole_view, write_shard
-from training.simulation import simulate
 from training.simulation.evaluation_sets import refuse_reserved, training_seed
 from training.simulation.options import SimulationOptions
+from training.simulation.renderers import PROJECTED_SHARE, Renderer, draw
 from training.simulation.truth import ComponentTruth, Fixation, HipTruth, Label, SimulatedRadiograph, Suitability
 
 IMAGES_PER_SHARD = 40
@@ -232,7 +232,16 @@ def whole_image(image: SimulatedRadiograph) -> Whole:
     return Whole(view, np.asarray(boxes, np.float32).reshape(-1, 4))
 
 
-def prepare_shard(number: int, *, folder: Path, seed: int, options: SimulationOptions, images: int) -> int:
+def prepare_shard(
+    number: int,
+    *,
+    folder: Path,
+    seed: int,
+    options: SimulationOptions,
+    images: int,
+    renderer: Renderer = Renderer.LAYERED,
+    projected_share: float = PROJECTED_SHARE,
+) -> int:
     """Simulate and write shard `number`; 0 when it exists already, else the hips written."""
     path = folder / f"shard-{seed}-{number:05d}.npz"
     if path.is_file():
@@ -240,7 +249,7 @@ def prepare_shard(number: int, *, folder: Path, seed: int, options: SimulationOp
     hips: list[Hip] = []
     wholes: list[Whole] = []
     for index in range(number * images, (number + 1) * images):
-        image = simulate(seed, index, options)
+        image = draw(seed, index, options, renderer, projected_share)
         wholes.append(whole_image(image))
         for hip in image.truth.hips or (None,):
             hips.append(cached_hip(image, hip, hip_record(image, hip, seed, index)))
@@ -249,7 +258,15 @@ def prepare_shard(number: int, *, folder: Path, seed: int, options: SimulationOp
 
 
 def prepare(
-    folder: Path, *, count: int, seed: int, options: SimulationOptions, workers: int, images: int = IMAGES_PER_SHARD
+    folder: Path,
+    *,
+    count: int,
+    seed: int,
+    options: SimulationOptions,
+    workers: int,
+    images: int = IMAGES_PER_SHARD,
+    renderer: Renderer = Renderer.LAYERED,
+    projected_share: float = PROJECTED_SHARE,
 ) -> int:
     """Write the shards of `count` radiographs; those that exist are kept. Returns how many hips were added.
 
@@ -257,7 +274,10 @@ def prepare(
     """
     refuse_reserved(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    job = partial(prepare_shard, folder=folder, seed=seed, options=options, images=images)
+    job = partial(
+        prepare_shard, folder=folder, seed=seed, options=options, images=images, renderer=renderer,
+        projected_share=projected_share,
+    )  # fmt: skip
     numbers = range((count + images - 1) // images)
     added = 0
     if workers <= 1:
@@ -285,11 +305,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--unsuitable", type=float, default=TRAINING_OPTIONS.unsuitable_share, help="share to refuse")
+    parser.add_argument("--renderer", type=Renderer, choices=list(Renderer), default=Renderer.LAYERED)
+    parser.add_argument("--projected", type=float, default=PROJECTED_SHARE, help="share by projection, with both")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     options = replace(TRAINING_OPTIONS, unsuitable_share=arguments.unsuitable)
-    added = prepare(arguments.out, count=arguments.n, seed=arguments.seed, options=options, workers=arguments.workers)
+    added = prepare(
+        arguments.out, count=arguments.n, seed=arguments.seed, options=options, workers=arguments.workers,
+        renderer=arguments.renderer, projected_share=arguments.projected,
+    )  # fmt: skip
     print(f"{added} hips added to {arguments.out} ({asdict(options)})", file=sys.stderr)  # noqa: T201 the command's answer
     return 0

@@ -152,7 +152,7 @@ def add_cup(
     if design.cemented:
         view.insert("cement", c2 - c0)
         view.insert("polyethylene", np.maximum(c0, 0))
-        _add_wires(view, part, (cx, cy), radius - 0.8, (nx, ny, nz), design.wires)
+        add_wires(view, part, (cx, cy), radius - 0.8, (nx, ny, nz), design.wires)
     else:
         shell = c0 - chord(-design.shell_mm)
         if design.family == "expansion":  # slots between its fins
@@ -199,7 +199,7 @@ def _beside_screw(
     return x * d[0] + y * d[1] - (radius - 2), np.abs(-x * d[1] + y * d[0])
 
 
-def _add_wires(
+def add_wires(
     view: Paths,
     canvas: Canvas,
     center: tuple[float, float],

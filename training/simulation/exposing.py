@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 
 from imaging.radiograph import Side
 from training.simulation import anatomy, clutter, overlays, physics, processing, soft_tissue
@@ -15,6 +18,28 @@ from training.simulation.truth import (
     SimulatedRadiograph,
     Truth,
 )
+
+Expose = Callable[
+    [physics.Paths, Frame, SimulationOptions, Stream, list[Mask], Side, anatomy.Patient | None],
+    tuple[Field, processing.Look, dict[str, float]],
+]
+
+
+Develop = Callable[
+    [Field, npt.NDArray[np.bool_], processing.Look, float, Stream, SimulationOptions], tuple[Field, dict[str, float]]
+]
+
+
+def develop(
+    density: Field,
+    reference: npt.NDArray[np.bool_],
+    look: processing.Look,
+    pixel_mm: float,
+    stream: Stream,
+    options: SimulationOptions,
+) -> tuple[Field, dict[str, float]]:
+    """(grey 0-1, nuisances) from log signal; the curve is laid by what lies in `reference`."""
+    return processing.tone(processing.enhance(density, look, pixel_mm), look, reference), {}
 
 
 def draw_exposure(rng: np.random.Generator, options: SimulationOptions) -> physics.Exposure:
@@ -37,6 +62,7 @@ def expose(
     bands: list[Mask],
     side: Side,
     patient: anatomy.Patient | None,
+    develop: Develop = develop,
 ) -> tuple[Field, processing.Look, dict[str, float]]:
     """Project, process and burn in: (final grey 0-1, look, nuisances)."""
     canvas = frame.canvas
@@ -54,11 +80,10 @@ def expose(
     signal = physics.project(paths, exposure)
     signal = physics.add_noise(signal, exposure.photons, canvas.pixel_mm, noise)
     density = -np.log(np.maximum(signal, 2e-4))
-    density = processing.enhance(density, look, canvas.pixel_mm)
     reference = ~air
     for band in bands:
         reference &= ~band
-    grey = processing.tone(density, look, reference)
+    grey, developed = develop(density, reference, look, canvas.pixel_mm, stream, options)
     grey = processing.resample(grey, frame.rows, frame.cols)
     grey = processing.degrade(grey, look, noise)
     if options.overlays:
@@ -76,7 +101,7 @@ def expose(
         nuisance |= {
             f"patient_{key}": float(value) for key, value in patient.__dict__.items() if isinstance(value, int | float)
         }
-    nuisance |= lying
+    nuisance |= lying | developed
     nuisance |= {
         "skin_fold": float(fold),
         "rows": float(frame.rows),

@@ -17,6 +17,7 @@ from training.simulation.truth import (
     Fixation,
     HipTruth,
     Label,
+    Mask,
     Point,
 )
 from training.simulation.visibility import MIN_VISIBLE_SHARE, final_window, line_contrast
@@ -39,7 +40,8 @@ def hip_truth(hip: DrawnHip, frame: Frame, grey: Field, patient: anatomy.Patient
             "teardrop": hip_point(hip.canvas, frame, teardrop),
         }
         region = region_of(hip, frame, (-45.0, -50.0), (patient.shaft_x_mm + 30, 105.0))
-        return HipTruth(hip.design.side, region, False, None, None, None, empty, empty, empty, known), ""
+        metal = empty if hip.head_mask is None else _whole(hip.head_mask, frame)
+        return HipTruth(hip.design.side, region, False, None, None, None, empty, metal, empty, known), ""
     assert hip.design.stem_form is not None
     assert hip.stem_canvas is not None
     form = hip.design.stem_form
@@ -70,8 +72,7 @@ def hip_truth(hip: DrawnHip, frame: Frame, grey: Field, patient: anatomy.Patient
             window, values = final_window(source, fields.slices, frame)
             target[window] |= values > 0.5
     if hip.head_mask is not None:
-        _, values = final_window(hip.head_mask, (slice(0, frame.canvas.rows), slice(0, frame.canvas.cols)), frame)
-        implant |= values > 0.5
+        implant |= _whole(hip.head_mask, frame)
     lucency &= ~implant
     interface &= ~implant
     stem_frame = hip.stem_canvas
@@ -105,6 +106,12 @@ def hip_truth(hip: DrawnHip, frame: Frame, grey: Field, patient: anatomy.Patient
     return HipTruth(
         hip.design.side, region, True, label, stem, cup, lucency, implant, interface, landmarks, hard
     ), failed
+
+
+def _whole(mask: Mask, frame: Frame) -> Mask:
+    """A mask of the working grid in the final image."""
+    _, values = final_window(mask, (slice(0, frame.canvas.rows), slice(0, frame.canvas.cols)), frame)
+    return values > 0.5
 
 
 def component_truth(

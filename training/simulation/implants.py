@@ -328,7 +328,7 @@ def add_head_and_neck(
     return mask
 
 
-def add_cerclage(paths: Paths, canvas: Canvas, femur: FemurFields, patient: Patient, rng: np.random.Generator) -> None:
+def add_cerclage(paths: Paths, canvas: Canvas, patient: Patient, rng: np.random.Generator) -> None:
     """A wire or cable round the shaft, or wires through the trochanter."""
     x0 = patient.shaft_x_mm
     for _ in range(int(rng.integers(1, 4))):

@@ -104,7 +104,7 @@ def draw_look(rng: np.random.Generator, clean: bool = False, shifted: bool = Fal
     )
 
 
-def _smoothed(image: Field, sigma_px: float) -> Field:
+def smoothed(image: Field, sigma_px: float) -> Field:
     """A Gaussian blur, taken on a reduced image where that is exact enough."""
     step = max(1, int(sigma_px / 2.0))
     rows, cols = image.shape
@@ -120,9 +120,9 @@ def _smoothed(image: Field, sigma_px: float) -> Field:
 
 def enhance(density: Field, look: Look, pixel_mm: float) -> Field:
     """Multi-scale enhancement and dynamic-range compression of log signal."""
-    fine = _smoothed(density, 0.9 / pixel_mm)
-    middle = _smoothed(density, 4.0 / pixel_mm)
-    coarse = _smoothed(density, 26.0 / pixel_mm)
+    fine = smoothed(density, 0.9 / pixel_mm)
+    middle = smoothed(density, 4.0 / pixel_mm)
+    coarse = smoothed(density, 26.0 / pixel_mm)
     detail, mid = density - fine, fine - middle
     if look.halo:
         mid = mid + look.halo * (density - middle)

@@ -62,6 +62,14 @@ def _simulate_suitable(stream: Stream, options: SimulationOptions, pelvis: bool)
     sockets = [None if each.replaced else 26.0 * patient.size for each in (design, *others)]
     background(paths, frame.canvas, patient, stream, (sockets[0], sockets[1] if others else 26.0 * patient.size))
     render = partial(_render, stream, patient, [design, *others], frame, paths, paths.stack, pelvis)
+    return drawn_to_be_seen(render, options, frame)
+
+
+Render = Callable[[SimulationOptions, int, tuple[str, ...]], tuple[SimulatedRadiograph, str]]
+
+
+def drawn_to_be_seen(render: Render, options: SimulationOptions, frame: Frame) -> SimulatedRadiograph:
+    """The image by `render(options, emphasis, notes)`, its loose components' lines visible or called borderline."""
     image, notes = _until_seen(partial(render, options))
     unseen = _unseen(image)
     if frame.final_pixel_mm > COARSE_MM and any(hip.label is Label.FIXED for hip in image.truth.hips):

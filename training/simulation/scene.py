@@ -77,7 +77,7 @@ def draw_hip(
         )
         anatomy.add_femur(paths, fields, envelope)
         if lookalike.random() < 0.10:
-            implants.add_cerclage(paths, bone_canvas, fields, patient, lookalike)
+            implants.add_cerclage(paths, bone_canvas, patient, lookalike)
     # The head sits in the cup, a little higher where the polyethylene has worn; a tilted stem takes both along.
     turn = np.linalg.solve(stem_canvas.matrix[:, :2].T, canvas.matrix[:, :2].T).T
     origin = turn @ (-(stem_canvas.matrix[:, 2])) + canvas.matrix[:, 2]

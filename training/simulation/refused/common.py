@@ -29,8 +29,9 @@ def finish(
     image_kind: str,
     hips: Callable[[Field], tuple[HipTruth, ...]],
     note: str = "",
+    expose: exposing.Expose = exposing.expose,
 ) -> SimulatedRadiograph:
-    grey, look, nuisance = exposing.expose(paths, frame, options, stream, [], side, patient)
+    grey, look, nuisance = expose(paths, frame, options, stream, [], side, patient)
     truth = Truth(image_kind, kind, hips(grey), nuisance, (note,) if note else ())
     return exposing.finish(grey, look, frame, truth)
 

@@ -45,19 +45,7 @@ def cropped(stream: Stream, options: SimulationOptions) -> SimulatedRadiograph:
     side = draw_side(stream)
     patient = anatomy.draw_patient(stream("patient"), options.shifted)
     design = designs.draw_design(stream, options, patient, side, True, "main")
-    assert design.stem_form is not None
-    assert design.cup is not None
-    rng = stream("frame")
-    how = str(rng.choice(["no cup", "half a cup", "no distal stem", "tip only", "one side of the stem", "head only"]))
-    while True:
-        low, high = _cut(rng, how, patient, design.stem_form.tip[1])
-        squash = float(np.exp(rng.normal(0, 0.14)))
-        frame = framing.make_frame(rng, low, high, side, float(rng.normal(0, 4)), squash, options)
-        femur = frame.canvas.framed(rotation_deg=-patient.adduction_deg)
-        lost = coverage.missing(frame.canvas, femur, design.stem_form, design.cup)
-        # A background alone is no cropped implant: some of it must be there to be seen.
-        if lost.plainly_cropped and (lost.stem < 0.85 or lost.dome < 0.5):
-            break
+    frame, how = cropped_frame(stream("frame"), design, patient, options)
     paths = physics.Paths(frame.canvas)
     scene.background(paths, frame.canvas, patient, stream, (None, 26.0 * patient.size))
     plans = designs.draw_plans(stream, options, design, "main", 0)
@@ -66,6 +54,24 @@ def cropped(stream: Stream, options: SimulationOptions) -> SimulatedRadiograph:
         stream, options, paths, frame, side, patient, Suitability.CROPPED, "single",
         lambda grey: (unlabelled(hip_truth.hip_truth(hip, frame, grey, patient)[0]),), how,
     )  # fmt: skip
+
+
+def cropped_frame(
+    rng: np.random.Generator, design: designs.HipDesign, patient: anatomy.Patient, options: SimulationOptions
+) -> tuple[framing.Frame, str]:
+    """A frame that plainly lacks a part of the implant, and which."""
+    assert design.stem_form is not None
+    assert design.cup is not None
+    how = str(rng.choice(["no cup", "half a cup", "no distal stem", "tip only", "one side of the stem", "head only"]))
+    while True:
+        low, high = _cut(rng, how, patient, design.stem_form.tip[1])
+        squash = float(np.exp(rng.normal(0, 0.14)))
+        frame = framing.make_frame(rng, low, high, design.side, float(rng.normal(0, 4)), squash, options)
+        femur = frame.canvas.framed(rotation_deg=-patient.adduction_deg)
+        lost = coverage.missing(frame.canvas, femur, design.stem_form, design.cup)
+        # A background alone is no cropped implant: some of it must be there to be seen.
+        if lost.plainly_cropped and (lost.stem < 0.85 or lost.dome < 0.5):
+            return frame, how
 
 
 def _cut(
