@@ -284,6 +284,7 @@ def prepare(
         for number in tqdm(numbers, unit="shard", file=sys.stderr):
             added += job(number)
         return added
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of the workers: each has a core of its own
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, initializer=_single_threaded) as pool:
         for hips in tqdm(pool.imap_unordered(job, numbers), total=len(numbers), unit="shard", file=sys.stderr):

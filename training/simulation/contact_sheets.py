@@ -15,6 +15,7 @@ from tqdm import tqdm
 from training.simulation.options import SimulationOptions
 from training.simulation.radiograph import simulate
 from training.simulation.refused.uncovered import SHARES
+from training.simulation.renderers import Renderer, draw
 from training.simulation.stem_families import SHIFTED_FAMILIES, TRAINING_FAMILIES
 from training.simulation.truth import Label, SimulatedRadiograph, Suitability
 
@@ -134,6 +135,12 @@ def titled(images: Iterator[SimulatedRadiograph]) -> list[tuple[str, Image.Image
     ]
 
 
+def projected(seed: int, count: int) -> list[tuple[str, Image.Image]]:
+    """The first images of the second renderer's sequence, without overlays."""
+    options = replace(_PLAIN, size_px=(450, 600), overlays=False)
+    return titled(draw(seed, index, options, Renderer.PROJECTION) for index in range(count))
+
+
 def pages() -> dict[str, Callable[[], tuple[list[tuple[str, Image.Image]], int]]]:
     return {
         "loose": lambda: (families(Label.LOOSE, TRAINING_FAMILIES, 701), 6),
@@ -158,6 +165,7 @@ def pages() -> dict[str, Callable[[], tuple[list[tuple[str, Image.Image]], int]]
         "unsuitable": lambda: (unsuitable(710), 7),
         "uncovered": lambda: (uncovered_designs(711), 7),
         "cups": lambda: (cups(712), 6),
+        "projection": lambda: (projected(714, 14), 7),
         "mixture": lambda: (titled(first(713, SimulationOptions(), lambda image: True, 21)), 7),
     }
 
@@ -170,7 +178,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name, draw in tqdm(pages().items(), unit="sheet", file=sys.stderr):
-        tiles, columns = draw()
+    for name, page in tqdm(pages().items(), unit="sheet", file=sys.stderr):
+        tiles, columns = page()
         sheet(tiles, columns).save(arguments.out / f"{name}.jpg", quality=72, optimize=True)
     return 0

@@ -118,6 +118,7 @@ def add_cup(
     line = np.where(line > 0.25, np.maximum(line + 1.6 * fray * np.minimum(line / 2.0, 1.0), 0.0), 0.0)
     rim = smoothed(along(plan.rim_mm, position), canvas) * back * np.clip(1 + 2.2 * fray, 0.2, 2.0)
 
+    lysis_rng, screw_rng = rng.spawn(2)  # apart: what is lost must not turn the screws
     lost = 0 * r + 99.0
     for place, size in plan.lysis:
         beta = (0.5 - place) * np.pi
@@ -127,10 +128,10 @@ def add_cup(
             (base[0] * np.cos(beta) - base[1] * np.sin(beta)) * away,
             (base[0] * np.sin(beta) + base[1] * np.cos(beta)) * away,
         )
-        lost = np.minimum(lost, np.sqrt((x - bx) ** 2 + (y - by) ** 2 + (z - rng.uniform(-12, 6)) ** 2) - size)
+        lost = np.minimum(lost, np.sqrt((x - bx) ** 2 + (y - by) ** 2 + (z - lysis_rng.uniform(-12, 6)) ** 2) - size)
     screws = 0 * r + 99.0
     for tilt, size in design.screws:
-        tilted, deep = np.deg2rad(tilt), rng.uniform(-0.55, 0.15)
+        tilted, deep = np.deg2rad(tilt), screw_rng.uniform(-0.55, 0.15)
         base = -normal[:2] / length
         way = np.array(
             [
