@@ -15,6 +15,7 @@ from study import package, returned
 from study.chain import Head, head_of
 from study.commands.shared import CommandError, is_record, passphrase, place_of, sha256
 from study.exchange import read_scores
+from study.exchange.csv_scores import delimiter_of
 from study.protocol import AnalysisPlan, Hypothesis, Multiplicity, Protocol
 from study.record import fold, score_table
 from study.report import Provenance
@@ -114,12 +115,14 @@ def _read_readings(arguments: argparse.Namespace, history: History, app_version:
 def read_truth(path: Path) -> dict[str, int]:
     """Truth by case. Raises CommandError, OSError."""
     text = path.read_bytes().decode("utf-8-sig", "replace")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count))
-    header = [cell.strip().lower() for cell in next(rows, [])]
+    delimiter, text = delimiter_of(text)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    header = [cell.strip().lower() for cell in next((cells for cells in rows if cells), [])]
     if not {"case", "truth"} <= set(header):
         raise CommandError(f"{path.name}, row 1: name the columns case and truth.")
     truth: dict[str, int] = {}
-    for number, cells in enumerate(rows, start=2):
+    for cells in rows:
+        number = rows.line_num
         row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
         case, said = row.get("case", ""), row.get("truth", "").lower()
         if not case or not said:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from study.cells import number_cell, plain_cell, safe_cell
-from study.exchange.problems import ExchangeError, RowProblem, as_number, shown
+from study.exchange.problems import TRUTH_READERS, ExchangeError, RowProblem, as_number, shown, told_apart
 from study.scores import NO_TRUTH, ScoreTable
 
 _COLUMNS = {  # our names, and what other programs call them
@@ -32,22 +34,23 @@ def parse_csv(text: str, name: str = "the file", notes: tuple[str, ...] = ()) ->
     """Read the text of a CSV file (comma, semicolon or tab). Raises ExchangeError.
 
     Rows are counted as spreadsheets show them: the header is row 1. Of repeated readings (column `repeat`) the first counts.
+    Rows of the reader `truth` or `-1` give a case's truth, as in `.imrmc`.
     """
     text = text.removeprefix("\ufeff")
     # White space around a cell is invisible in a spreadsheet, so it is not part of an id.
-    first_line = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=first_line.count)
+    delimiter, text = delimiter_of(text)
     try:
         records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
-        raise ExchangeError(name, [RowProblem(0, f"it is not CSV: {error}.", "Export it anew as CSV.")]) from error
+        raise ExchangeError(name, [RowProblem(0, f"it is not CSV: {error}.", "Export it as CSV again.")]) from error
     top = next((n for n, cells in enumerate(records) if any(cell.strip() for cell in cells)), None)
     if top is None:
-        raise ExchangeError(name, [RowProblem(0, "it is empty.", "Export it anew as CSV.")])
+        raise ExchangeError(name, [RowProblem(0, "it is empty.", "Export it as CSV again.")])
     column = _find_columns(records[top], top + 1, name)
 
     problems: list[RowProblem] = []
     rows: list[dict[str, Any]] = []
+    blank: list[int] = []  # rows without a mode
     seen: dict[tuple[str, str, str, str], int] = {}
     said: dict[tuple[str, str], tuple[int, Any]] = {}  # (case, "truth" or "patient") -> (row, value)
     decimal_comma = delimiter == ";"
@@ -61,6 +64,20 @@ def parse_csv(text: str, name: str = "the file", notes: tuple[str, ...] = ()) ->
         row = _csv_row(cells, column, number, decimal_comma, problems)
         if row is None:
             continue
+        if row["reader"].lower() in TRUTH_READERS:  # as in .imrmc: the score of such a row is the case's truth
+            if row["score"] not in (0, 1):
+                what = f"the truth of case {shown(row['case'])} is not 0 or 1."
+                problems.append(
+                    RowProblem(number, what, "Write 0 (negative) or 1 (positive) as the score of this row.")
+                )
+                continue
+            before, value = said.setdefault((row["case"], "truth"), (number, int(row["score"])))
+            if value != row["score"]:
+                what = f"the truth of case {shown(row['case'])} differs from row {before}."
+                problems.append(RowProblem(number, what, "Give each case one truth."))
+            continue
+        if not row["mode"]:
+            blank.append(number)
         key = (row["reader"], row["mode"], row["case"], row.pop("repeat"))
         if key in seen:
             what = (
@@ -77,6 +94,12 @@ def parse_csv(text: str, name: str = "the file", notes: tuple[str, ...] = ()) ->
                 what = f"the {field} of case {shown(row['case'])} differs from row {before}."
                 problems.append(RowProblem(number, what, f"Give each case one {field}."))
         rows.append(row)
+    if len(blank) < len(rows):
+        cure = "Fill it in; a column without any mode is taken as one mode."
+        problems += [RowProblem(number, "the mode is empty.", cure) for number in blank]
+        problems.sort(key=lambda problem: problem.row)
+    for row in rows:
+        row["mode"] = row["mode"] or "all"
     if not problems and not rows:
         problems.append(RowProblem(0, "there is no row below the column names.", "Add a row for each reading."))
     if problems:
@@ -90,11 +113,29 @@ def parse_csv(text: str, name: str = "the file", notes: tuple[str, ...] = ()) ->
     all_notes = list(notes)
     if len(kept) < len(rows):
         all_notes.append(f"{len(rows) - len(kept)} repeated readings are left out; the first of each counts.")
-    if "mode" not in column:
-        all_notes.append("There is no column mode: all rows are taken as one mode.")
+    if blank:
+        all_notes.append("No row names a mode: all are taken as one mode.")
     if all(row["truth"] is None for row in rows):
         all_notes.append("No case has a truth: only agreement can be computed.")
-    return ScoreTable.from_rows(kept.values(), notes=tuple(all_notes))
+    table = ScoreTable.from_rows(kept.values())
+    unread = sorted({case for case, field in said if field == "truth"} - set(table.cases))
+    if unread:
+        noun = "case has" if len(unread) == 1 else "cases have"
+        all_notes.append(f"{len(unread)} {noun} a truth but no reading: {', '.join(unread[:5])}.")
+    all_notes += told_apart(case=table.cases, reader=table.readers, mode=table.modes)
+    return replace(table, notes=tuple(all_notes))
+
+
+def delimiter_of(text: str) -> tuple[str, str]:
+    """(comma, semicolon or tab, the text); a first line `sep=;`, which spreadsheets write and hide, is emptied."""
+    lines = text.splitlines(keepends=True)
+    first = next((line for line in lines if line.strip()), "")
+    named = re.fullmatch(r'"?sep=(.)"?', first.strip("\r\n "), re.I)
+    if named is None:
+        return max(",;\t", key=first.count), text
+    place = lines.index(first)
+    ending = first[len(first.rstrip("\r\n")) :]
+    return named[1], "".join([*lines[:place], ending, *lines[place + 1 :]])
 
 
 def _find_columns(header: list[str], row: int, name: str) -> dict[str, int]:
@@ -131,7 +172,7 @@ def _csv_row(
         return plain_cell(cells[place].strip()).strip() if place is not None and place < len(cells) else ""
 
     found = len(problems)
-    row: dict[str, Any] = {"reader": cell("reader"), "case": cell("case"), "mode": cell("mode") or "all"}
+    row: dict[str, Any] = {"reader": cell("reader"), "case": cell("case"), "mode": cell("mode")}
     for field in ("reader", "case"):
         if not row[field].strip():
             problems.append(RowProblem(number, f"the {field} is empty.", "Fill it in, or remove the row."))

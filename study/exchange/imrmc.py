@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote, unquote
 
 import numpy as np
 
 from study.cells import number_cell
-from study.exchange.problems import ExchangeError, RowProblem, as_number, shown
+from study.exchange.problems import TRUTH_READERS, ExchangeError, RowProblem, as_number, shown, told_apart
 from study.scores import NO_TRUTH, ScoreTable
 
-TRUTH_READERS = ("truth", "-1")
 _ENCODED = "IDs: percent-encoded (Lucency)"  # header line: ids held characters that the format has no place for
 
 
@@ -98,14 +98,15 @@ def parse_imrmc(
         noun = "case has" if len(never_read) == 1 else "cases have"
         header_notes.append(f"{len(never_read)} {noun} a truth but no score: {', '.join(never_read[:5])}.")
     title = next((line.strip() for line in header if line.strip() and line != _ENCODED), "")
-    return ScoreTable.from_rows(
+    table = ScoreTable.from_rows(
         (
             {"reader": reader, "mode": mode, "case": case, "truth": truth[case][1], "score": score}
             for (reader, mode, case), (_, score) in scored.items()
         ),
         title=title,
-        notes=(*notes, *header_notes),
     )
+    alike = told_apart(case=table.cases, reader=table.readers, mode=table.modes)
+    return replace(table, notes=(*notes, *header_notes, *alike))
 
 
 def _add_truth(

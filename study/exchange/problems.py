@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+TRUTH_READERS = ("truth", "-1")  # who "reads" the truth in files of iMRMC
 _SHOWN = 20  # problems that an error spells out
 
 
@@ -49,6 +51,27 @@ def as_number(text: str) -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
+
+
+def told_apart(**ids: Iterable[str]) -> tuple[str, ...]:
+    """A sentence where ids differ only in leading zeros or in upper and lower case; nothing where none do.
+
+    ids: the distinct ones of each kind, e.g. `case=table.cases`.
+    """
+    found = []
+    for kind, names in ids.items():
+        alike: dict[str, list[str]] = {}
+        for name in dict.fromkeys(names):
+            alike.setdefault(re.sub(r"(?<!\d)0+(?=\d)", "", name.casefold()), []).append(name)
+        pairs = [group for group in alike.values() if len(group) > 1]
+        if pairs:
+            more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
+            found.append(f"{kind} {' and '.join(map(shown, pairs[0]))}{more}")
+    if not found:
+        return ()
+    return (
+        f"Ids that differ only in leading zeros or in upper and lower case count as different: {'; '.join(found)}.",
+    )
 
 
 def shown(text: str) -> str:

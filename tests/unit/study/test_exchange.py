@@ -301,3 +301,69 @@ def test_counts_of_the_published_files(stats_cases):
         assert key_rows(parse_imrmc(format_imrmc(table))) == key_rows(table)
         checked += 1
     assert checked >= 40
+
+
+# ------------------------------------------------------------------------------------ tables as other programs make them
+
+
+@given(st.sampled_from(",;\t"), st.sampled_from(["sep={}", "SEP={}", '"sep={}"']), st.sampled_from(["\n", "\r\n"]))
+def test_the_line_that_names_the_separator_is_skipped(delimiter, line, ending):
+    rows = [["reader", "mode", "case", "truth", "score"], ["r", "m", "a", "1", "5"], ["r", "m", "b", "0", "x"]]
+    text = ending.join([line.format(delimiter), *(delimiter.join(row) for row in rows)])
+    assert csv_error(text).problems[0].row == 4  # as a text editor counts
+    assert parse_csv(text.replace("x", "4")).score.tolist() == [5, 4]
+
+
+@pytest.mark.parametrize("truth_reader", ["truth", "Truth", "-1"])
+def test_truth_rows_of_a_csv_are_the_truth_and_no_reader(truth_reader):
+    text = f"readerID,caseID,modalityID,score\n{truth_reader},a,truth,1\n{truth_reader},b,truth,0\nr,a,m,5\nr,b,m,2\n"
+    table = parse_csv(text)
+    assert (table.readers, table.modes, table.truth.tolist()) == (["r"], ["m"], [1, 0])
+    assert "has a truth but no reading: c" in parse_csv(text + f"{truth_reader},c,truth,1\n").notes[-1]
+    assert csv_error(text + f"{truth_reader},a,truth,0\n").problems[0].row == 6
+    assert "not 0 or 1" in str(csv_error(text + f"{truth_reader},c,truth,7\n"))
+
+
+def test_a_blank_mode_among_others_is_refused_with_its_row():
+    error = csv_error("reader,mode,case,score\nr,m,a,1\nr,,b,2\ns, ,a,1\n")
+    assert [problem.row for problem in error.problems] == [3, 4]
+    assert "the mode is empty" in str(error)
+    assert parse_csv("reader,mode,case,score\nr,,a,1\nr,,b,2\n").modes == ["all"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "warned"),
+    [
+        (("1", "001"), True),
+        (("hip01", "hip1"), True),
+        (("R1", "r1"), True),
+        (("1", "10"), False),
+        (("a0", "a"), False),
+        (("100", "1000"), False),
+    ],
+)
+def test_ids_that_differ_in_zeros_or_case_get_one_sentence(ids, warned):
+    rows = [f"{reader},{case},m,1" for reader in ("x", "X") for case in ids]
+    for table in (
+        parse_csv("\n".join(["reader,case,mode,score", *rows])),
+        parse_imrmc("\n".join(["t", "BEGIN DATA:", *(f"truth,{case},truth,1" for case in ids), *rows])),
+    ):
+        (sentence,) = [note for note in table.notes if "count as different" in note]
+        assert "reader “x” and “X”" in sentence
+        assert (f"case “{ids[0]}” and “{ids[1]}”" in sentence) == warned
+        assert len(table.cases) == 2
+
+
+def test_score_files_made_after_bug_reports(cases):
+    def read(name):
+        return read_scores(cases / name)
+
+    plain = read("40-csv-variants/a-plain.csv")
+    separated = read("40-csv-variants/l-sep-line.csv")
+    assert separated.score.tolist() == plain.score.tolist()
+    assert any("“1”" in note and "“001”" in note for note in read("40-csv-variants/x-leading-zeros-mixed.csv").notes)
+    listed = read("41-imrmc/z-dfmrmc-r.csv")
+    assert "truth" not in listed.readers
+    assert set(listed.truth.tolist()) == {0, 1}
+    with pytest.raises(ExchangeError, match="row 2: the mode is empty"):
+        read("42-edge-statistics/zc-empty-mode-some.csv")
