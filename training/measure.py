@@ -44,7 +44,9 @@ def area(name: str, truth: Sequence[int], scores: Sequence[float], cohort: str) 
         found = auc_delong(np.asarray(truth), np.asarray(scores))
     except NotEstimableError:
         return None
-    return Metric(name=name, value=_round(found.auc), ci=_pair(found.ci), n=len(truth), set=cohort)
+    return Metric(
+        name=name, value=_round(found.auc), ci=_pair(found.ci) if found.ci else None, n=len(truth), set=cohort
+    )
 
 
 def average(

@@ -44,7 +44,7 @@ def figures_of(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         found[name] = {"value": share.value, "wilson": list(share.wilson), "n": share.n}
     try:
         area = auc_delong(truth, scores)
-        found["auc"] = {"value": area.auc, "delong": list(area.ci), "n": len(rows)}
+        found["auc"] = {"value": area.auc, "delong": list(area.ci) if area.ci else None, "n": len(rows)}
     except NotEstimableError as error:
         found["auc"] = {"value": None, "reason": str(error)}
     per_fold: list[dict[str, Any]] = []

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa as _statsmodels_kappa
 
+from study.statistics.clusters import patients_of, quantile, summed
 from study.statistics.roc import NotEstimableError
 
 FloatArray = npt.NDArray[np.float64]
@@ -22,12 +23,15 @@ Weights = Literal["unweighted", "linear", "quadratic"]
 
 @dataclass(frozen=True)
 class Kappa:
-    """`se` is for intervals, `se0` (under no agreement beyond chance) for the test alone."""
+    """`se` is for intervals, `se0` (under no agreement beyond chance) for the test alone.
+
+    ci: None where the standard error is zero: a width of zero is no certainty. se0: None where patients have several cases.
+    """
 
     kappa: float
     se: float
-    se0: float
-    ci: tuple[float, float]
+    se0: float | None
+    ci: tuple[float, float] | None
     raw_agreement: float
 
 
@@ -42,15 +46,40 @@ def cohen_kappa(table: npt.ArrayLike, weights: Weights = "unweighted", level: fl
     if min((counts.sum(axis=0) > 0).sum(), (counts.sum(axis=1) > 0).sum()) < 2:
         raise NotEstimableError("One of the two used one category only, so agreement beyond chance cannot be judged.")
     result = _statsmodels_kappa(counts, wt=None if weights == "unweighted" else weights)
-    z = float(stats.norm.ppf((1 + level) / 2))
-    kappa, se = float(result.kappa), float(np.sqrt(result.var_kappa))
-    return Kappa(
-        kappa,
-        se,
-        float(np.sqrt(result.var_kappa0)),
-        (max(-1.0, kappa - z * se), min(1.0, kappa + z * se)),
-        float(np.trace(counts) / counts.sum()),
-    )
+    kappa, se = float(result.kappa), float(np.sqrt(max(result.var_kappa, 0.0)))
+    raw = float(np.trace(counts) / counts.sum())
+    return Kappa(kappa, se, float(np.sqrt(result.var_kappa0)), _around(kappa, se, quantile(level)), raw)
+
+
+def cohen_kappa_of(
+    first: npt.ArrayLike, second: npt.ArrayLike, cluster: npt.ArrayLike | None = None, level: float = 0.95
+) -> Kappa:
+    """Two readers' categories (n,), unweighted; by patient where a patient of `cluster` (n,) has several cases.
+
+    The standard error is that of Fleiss, Cohen and Everitt with each case's part summed per patient: Yang and Zhou, Stat
+    Med 2014;33:2612-2633.
+    """
+    one, two = np.asarray(first), np.asarray(second)
+    names, codes = np.unique(np.concatenate([one, two]), return_inverse=True)
+    a, b = codes[: one.size], codes[one.size :]
+    counts = np.zeros((max(names.size, 1),) * 2)
+    np.add.at(counts, (a, b), 1.0)
+    plain = cohen_kappa(counts, level=level)
+    patient = patients_of(cluster)
+    if patient is None:
+        return plain
+    share = counts / counts.sum()
+    expected = float(share.sum(axis=0) @ share.sum(axis=1))
+    by_chance = share.sum(axis=0)[a] + share.sum(axis=1)[b]
+    part = (a == b) * (1 - expected) - by_chance * (1 - plain.raw_agreement)
+    totals = summed(part - part.mean(), patient)
+    se = float(np.sqrt((totals**2).sum())) / (one.size * (1 - expected) ** 2)
+    return Kappa(plain.kappa, se, None, _around(plain.kappa, se, quantile(level, totals.size)), plain.raw_agreement)
+
+
+def _around(kappa: float, se: float, quantile: float) -> tuple[float, float] | None:
+    half = quantile * se
+    return (max(-1.0, kappa - half), min(1.0, kappa + half)) if se > 1e-12 else None
 
 
 def counts_by_category(ratings: npt.ArrayLike) -> tuple[FloatArray, list[object]]:
@@ -79,17 +108,18 @@ class FleissKappa:
     se0: float  # under no agreement beyond chance: for z, never for an interval
     z: float
     p: float
-    se: float  # jackknife over subjects
-    ci: tuple[float, float]
+    se: float  # jackknife over subjects, or over patients where these have several
+    ci: tuple[float, float] | None  # None where the standard error is zero
     raw_agreement: float
     expected_agreement: float
     per_category: tuple[float, ...]
 
 
-def fleiss_kappa(counts: npt.ArrayLike, level: float = 0.95) -> FleissKappa:
+def fleiss_kappa(counts: npt.ArrayLike, level: float = 0.95, cluster: npt.ArrayLike | None = None) -> FleissKappa:
     """(subjects, categories), the same number of ratings for each subject.
 
-    Fleiss 1971; null standard error of Fleiss, Nee and Landis 1979; the interval from a jackknife over subjects.
+    Fleiss 1971; null standard error of Fleiss, Nee and Landis 1979; the interval from a jackknife over subjects, or over
+    the patients of `cluster` (subjects,) where one has several; the test is then not to be used.
     """
     table = np.asarray(counts, dtype=np.float64)
     ratings = table.sum(axis=1)
@@ -120,12 +150,20 @@ def fleiss_kappa(counts: npt.ArrayLike, level: float = 0.95) -> FleissKappa:
     se0 = float(np.sqrt(2 * (total**2 - (spread * (1 - 2 * share)).sum()) / (subjects * raters * (raters - 1)))) / total
     with np.errstate(divide="ignore", invalid="ignore"):
         by_category = 1 - (table * (raters - table)).sum(axis=0) / (subjects * raters * (raters - 1) * spread)
-    left_out = coefficient((within.sum() - within) / (subjects - 1), (used - table) / ((subjects - 1) * raters))
+    patient = patients_of(cluster)
+    unit = np.arange(subjects) if patient is None else patient
+    size, units = summed(np.ones(subjects), unit), int(unit.max()) + 1
+    if units < 2:
+        raise NotEstimableError("All cases are one patient's, so the interval of Fleiss' kappa cannot be computed.")
+    rest = subjects - size
+    left_out = coefficient(
+        (within.sum() - summed(within, unit)) / rest, (used - summed(table.T, unit).T) / (rest * raters)[:, None]
+    )
     left_out = left_out[np.isfinite(left_out)]
-    se = float(np.sqrt((subjects - 1) ** 2 / subjects * left_out.var(ddof=1))) if left_out.size > 1 else float("nan")
+    se = float(np.sqrt((units - 1) ** 2 / units * left_out.var(ddof=1))) if left_out.size > 1 else float("nan")
     if not np.isfinite(se):
         raise NotEstimableError("The interval of Fleiss' kappa cannot be computed from so few cases.")
-    quantile = float(stats.t.ppf((1 + level) / 2, subjects - 1))
+    half = float(stats.t.ppf((1 + level) / 2, units - 1)) * se
     z = kappa / se0
     return FleissKappa(
         kappa,
@@ -133,7 +171,7 @@ def fleiss_kappa(counts: npt.ArrayLike, level: float = 0.95) -> FleissKappa:
         z,
         2 * float(stats.norm.sf(abs(z))),
         se,
-        (max(-1.0, kappa - quantile * se), min(1.0, kappa + quantile * se)),
+        (max(-1.0, kappa - half), min(1.0, kappa + half)) if se > 1e-12 else None,
         observed,
         expected,
         tuple(float(value) for value in by_category),

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from study.statistics.clusters import patients_of, summed
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -26,6 +28,8 @@ class Comparisons:
     products (k, k): sums over all pairs of cases of the products of two readings' comparisons.
     by_positive (k, m), by_negative (k, n): each reading's comparisons summed over the other cases.
     read_positive (k, m), read_negative (k, n): 1 where the case was read.
+    unshared (k, k): sums of products over the pairs of comparisons that share no case, or no patient where patients have
+    several cases; unshared_count (k, k): how many such pairs there are.
     """
 
     products: FloatArray
@@ -33,6 +37,8 @@ class Comparisons:
     by_negative: FloatArray
     read_positive: FloatArray
     read_negative: FloatArray
+    unshared: FloatArray
+    unshared_count: FloatArray
 
     @property
     def total(self) -> FloatArray:
@@ -45,21 +51,89 @@ class Comparisons:
         return np.asarray(self.read_positive.sum(axis=1) * self.read_negative.sum(axis=1))
 
 
-def compare(truth: npt.NDArray[np.bool_], scores: FloatArray) -> Comparisons:
-    """truth (n,), scores (k, n), NaN where not read."""
+def compare(truth: npt.NDArray[np.bool_], scores: FloatArray, cluster: npt.ArrayLike | None = None) -> Comparisons:
+    """truth (n,), scores (k, n), NaN where not read; cluster (n,) names the patient of each case."""
     positive, negative = scores[:, truth], scores[:, ~truth]
     below, up_to = _counts(negative, positive)
     lower, not_higher = _counts(positive, negative)
-    read_positive, read_negative = np.isfinite(positive), np.isfinite(negative)
-    positives_read = read_positive.sum(axis=1, keepdims=True)
-    by_negative = np.where(read_negative, positives_read - (lower + not_higher) / 2, 0.0)
-    return Comparisons(
-        _products(positive, negative),
-        (below + up_to) / 2,
-        by_negative,
-        read_positive.astype(np.float64),
-        read_negative.astype(np.float64),
-    )
+    read_pos = np.isfinite(positive).astype(np.float64)
+    read_neg = np.isfinite(negative).astype(np.float64)
+    by_pos = (below + up_to) / 2
+    by_neg = np.where(read_neg > 0, read_pos.sum(axis=1, keepdims=True) - (lower + not_higher) / 2, 0.0)
+    products = _products(positive, negative)
+    total = by_pos.sum(axis=1)
+    count = read_pos.sum(axis=1) * read_neg.sum(axis=1)
+    patient = patients_of(cluster)
+    if patient is None:
+        both = (read_pos @ read_pos.T) * (read_neg @ read_neg.T)
+        of_pos = (read_pos @ read_pos.T) * np.outer(read_neg.sum(axis=1), read_neg.sum(axis=1))
+        of_neg = (read_neg @ read_neg.T) * np.outer(read_pos.sum(axis=1), read_pos.sum(axis=1))
+        unshared = np.outer(total, total) - by_pos @ by_pos.T - by_neg @ by_neg.T + products
+        unshared_count = np.outer(count, count) - of_pos - of_neg + both
+    else:
+        patients = int(patient.max()) + 1
+
+        pos, neg = summed(by_pos, patient[truth], patients), summed(by_neg, patient[~truth], patients)
+        own, within, turned = _between_patients(positive, negative, patient[truth], patient[~truth], patients)
+        involved = pos + neg - own
+        unshared = np.outer(total, total) - involved @ involved.T + within + turned - 2 * own @ own.T
+        m, n = summed(read_pos, patient[truth], patients), summed(read_neg, patient[~truth], patients)
+        counted = m * n.sum(axis=1, keepdims=True) + n * m.sum(axis=1, keepdims=True) - m * n
+        pairs = (m @ m.T) * (n @ n.T) + (m @ n.T) * (n @ m.T) - 2 * (m * n) @ (m * n).T
+        unshared_count = np.outer(count, count) - counted @ counted.T + pairs
+    return Comparisons(products, by_pos, by_neg, read_pos, read_neg, unshared, unshared_count)
+
+
+def _between_patients(
+    positive: FloatArray,
+    negative: FloatArray,
+    of_positive: npt.NDArray[np.intp],
+    of_negative: npt.NDArray[np.intp],
+    patients: int,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of S (k, patients, patients), the comparisons of one patient's positive with another's negative cases, summed:
+
+    its diagonal (k, patients); (k, k) sums of products of S with S, and of S with its transpose.
+    """
+    k = positive.shape[0]
+    own, within = np.zeros((k, patients)), np.zeros((k, k))
+    mixed = np.intersect1d(of_positive, of_negative)
+    place = np.full(patients, -1)
+    place[mixed] = np.arange(mixed.size)
+    both_ways = np.zeros((k, mixed.size, mixed.size))
+    columns = np.argsort(of_negative, kind="stable")
+    starts_n = np.unique(of_negative[columns], return_index=True)
+    step = max(1, BLOCK // (k * max(negative.shape[1], 1)))
+    order = np.argsort(of_positive, kind="stable")
+    names, first = np.unique(of_positive[order], return_index=True)
+    ends = np.append(first[1:], order.size)
+    start = 0
+    while start < names.size:
+        stop = start + 1
+        while stop < names.size and ends[stop] - first[start] <= step:
+            stop += 1
+        rows = order[first[start] : ends[stop - 1]]
+        won = _won(positive[:, rows], negative[:, columns])
+        block = np.add.reduceat(won, starts_n[1], axis=2)
+        block = np.add.reduceat(
+            block, first[start:stop] - first[start], axis=1
+        )  # (k, patients here, patients with negatives)
+        flat = block.reshape(k, -1)
+        within += flat @ flat.T
+        for row, name in enumerate(names[start:stop]):
+            if place[name] >= 0:
+                column = np.searchsorted(starts_n[0], mixed)
+                both_ways[:, place[name]] = block[:, row, column]
+                own[:, name] = both_ways[:, place[name], place[name]]
+        start = stop
+    turned = both_ways.reshape(k, -1) @ both_ways.transpose(0, 2, 1).reshape(k, -1).T
+    return own, within, turned
+
+
+def _won(positive: FloatArray, negative: FloatArray) -> FloatArray:
+    """(k, a), (k, b) -> (k, a, b) comparisons."""
+    one, two = positive[:, :, None], negative[:, None]
+    return np.asarray((one > two) + 0.5 * (one == two), dtype=np.float64)  # NaN compares as false
 
 
 def _counts(values: FloatArray, queries: FloatArray) -> tuple[IntArray, IntArray]:

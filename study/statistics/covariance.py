@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from study.statistics.clusters import IntArray, mean_covariance, patients_of
 from study.statistics.comparisons import compare
 from study.statistics.roc import NotEstimableError, placements
 
@@ -23,6 +24,10 @@ class Covariance(StrEnum):
     DELONG = "DeLong"
     UNBIASED = "unbiased"
     CLUSTERED = "Obuchowski clustered"
+    UNBIASED_BY_PATIENT = "unbiased by patient"
+
+
+_UNBIASED = (Covariance.UNBIASED, Covariance.UNBIASED_BY_PATIENT)
 
 
 class Merit(StrEnum):
@@ -51,37 +56,57 @@ def estimate(
     """Figures of merit and their covariance.
 
     truth (n,) boolean; scores (k, n), for sensitivity and specificity the calls as 0/1; cluster (n,) names the patient of each
-    case and is needed for `Covariance.CLUSTERED` alone. NaN (a case that was not read) is allowed for
-    `Covariance.UNBIASED` alone. Raises NotEstimableError with a sentence.
+    case: needed for the two covariances by patient. NaN (a case that was not read) is allowed for the two unbiased ones alone. Raises NotEstimableError with a sentence.
     """
     positive = np.asarray(truth, dtype=bool)
     matrix = np.atleast_2d(np.asarray(scores, dtype=np.float64))
     if merit is Merit.AUC:
         if method is Covariance.CLUSTERED:
-            if cluster is None:
-                raise ValueError("The clustered covariance needs the cluster of each case.")
-            return MeritEstimates(*_clustered_auc(positive, matrix, np.asarray(cluster)), merit, method)
-        if method is Covariance.UNBIASED:
-            if positive.all() or not positive.any():
-                raise NotEstimableError("Both loose and not loose cases are needed for an AUC.")
-            return MeritEstimates(*_unbiased_auc(positive, matrix), merit, method)
+            placed = placements(positive, matrix)
+            return MeritEstimates(placed.auc, placed.covariance_by_patient(positive, _numbered(cluster)), merit, method)
+        if method in _UNBIASED:
+            names = _numbered(cluster) if method is Covariance.UNBIASED_BY_PATIENT else None
+            return MeritEstimates(*_unbiased_auc(positive, matrix, names), merit, method)
         placed = placements(positive, matrix)
         covariance = placed.covariance if method is Covariance.DELONG else _jackknife(placed.positive, placed.negative)
         return MeritEstimates(placed.auc, covariance, merit, method)
-    if not np.isfinite(matrix).all():
-        raise NotEstimableError(f"Some calls are missing; decide how they count before computing a {merit}.")
     relevant = positive if merit is Merit.SENSITIVITY else ~positive
     if relevant.sum() < 2:
         raise NotEstimableError(f"At least two cases are needed for the variance of a {merit}.")
     correct = matrix[:, relevant] if merit is Merit.SENSITIVITY else 1 - matrix[:, relevant]
+    if method in _UNBIASED:
+        names = _numbered(cluster)[relevant] if method is Covariance.UNBIASED_BY_PATIENT else None
+        return MeritEstimates(*_unbiased_auc(*as_auc(correct, names)), merit, method)
+    if not np.isfinite(matrix).all():
+        raise NotEstimableError(f"Some calls are missing; decide how they count before computing a {merit}.")
+    patient = None
     if method is Covariance.CLUSTERED:
-        if cluster is None:
-            raise ValueError("The clustered covariance needs the cluster of each case.")
-        return MeritEstimates(*_clustered_mean(correct, np.asarray(cluster)[relevant]), merit, method)
+        patient = _numbered(cluster)[relevant]
+        if np.unique(patient).size < 2:
+            raise NotEstimableError("At least two patients are needed for the variance of a proportion.")
     # A mean over cases: jackknife, DeLong and unbiased covariances are all the usual one of a mean.
-    return MeritEstimates(
-        np.asarray(correct.mean(axis=1)), np.atleast_2d(np.cov(correct)) / correct.shape[1], merit, method
-    )
+    return MeritEstimates(np.asarray(correct.mean(axis=1)), mean_covariance(correct, patient), merit, method)
+
+
+def as_auc(
+    correct: FloatArray, cluster: npt.ArrayLike | None
+) -> tuple[npt.NDArray[np.bool_], FloatArray, npt.NDArray[np.intp] | None]:
+    """Right calls (..., n) as (truth, scores, cluster) of 2 n cases whose AUC is the share of right calls.
+
+    A share of right calls is the AUC of the calls against cases that everybody rates one half, and these add nothing to
+    its variance: what remains are the moments of Gallas, Pennello, Myers, J Opt Soc Am A 2007;24:B70-B80.
+    """
+    n = correct.shape[-1]
+    patient = patients_of(cluster)
+    clusters = None if patient is None else np.concatenate([patient, patient.max() + 1 + np.arange(n)])
+    return np.repeat([True, False], n), np.concatenate([correct, np.full_like(correct, 0.5)], axis=-1), clusters
+
+
+def _numbered(cluster: npt.ArrayLike | None) -> IntArray:
+    """(n,) names -> (n,) numbers; also where each patient has one case."""
+    if cluster is None:
+        raise ValueError("The clustered covariance needs the cluster of each case.")
+    return np.asarray(np.unique(np.asarray(cluster), return_inverse=True)[1], dtype=np.intp)
 
 
 def _jackknife(positive: FloatArray, negative: FloatArray) -> FloatArray:
@@ -96,62 +121,27 @@ def _jackknife(positive: FloatArray, negative: FloatArray) -> FloatArray:
     return np.asarray(np.atleast_2d(np.cov(left_out)) * (cases - 1) ** 2 / cases)
 
 
-def _unbiased_auc(truth: npt.NDArray[np.bool_], scores: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Unbiased covariance of two-sample U-statistics from their four product moments.
-
-    Gallas, Acad Radiol 2006;13:353-362 (one-shot), for readers as fixed: E[A_a A_b] - E[A_a] E[A_b], each estimated
-    from pairs of comparisons that share a positive, a negative, both or neither. Where two read different cases, fewer
-    pairs share something; where they have no case in common, the covariance is zero.
-    """
-    compared = compare(truth, scores)
-    if (compared.read_positive.sum(axis=1) < 2).any() or (compared.read_negative.sum(axis=1) < 2).any():
-        raise NotEstimableError("At least two loose and two not loose cases are needed for the variance of an AUC.")
-
-    def exclusive(both: FloatArray, positive: FloatArray, negative: FloatArray, every: FloatArray) -> FloatArray:
-        """(4, k, k): of pairs that share both cases, the positive alone, the negative alone, neither."""
-        return np.stack([both, positive - both, negative - both, every - positive - negative + both])
-
-    pos, neg, total = compared.by_positive, compared.by_negative, compared.total
-    sums = exclusive(compared.products, pos @ pos.T, neg @ neg.T, np.outer(total, total))
-    read_pos, read_neg = compared.read_positive, compared.read_negative
-    same_pos, same_neg = read_pos @ read_pos.T, read_neg @ read_neg.T
-    all_pos, all_neg = (np.outer(read.sum(axis=1), read.sum(axis=1)) for read in (read_pos, read_neg))
-    pairs = exclusive(same_pos * same_neg, same_pos * all_neg, all_pos * same_neg, all_pos * all_neg)
-    covariance = sums.sum(axis=0) / pairs.sum(axis=0) - sums[3] / pairs[3]
-    return total / compared.count, np.where(same_pos + same_neg > 0, covariance, 0.0)
-
-
-def _clustered_auc(
-    truth: npt.NDArray[np.bool_], scores: FloatArray, cluster: npt.NDArray[np.generic]
+def _unbiased_auc(
+    truth: npt.NDArray[np.bool_], scores: FloatArray, cluster: npt.ArrayLike | None
 ) -> tuple[FloatArray, FloatArray]:
-    """Obuchowski, Biometrics 1997;53:567-578: placements summed within a patient before their covariance is taken."""
-    placed = placements(truth, scores)
-    m, n = int(truth.sum()), int((~truth).sum())
-    names, index = np.unique(cluster, return_inverse=True)
-    count = names.size
-    positive_clusters, negative_clusters = np.unique(index[truth]).size, np.unique(index[~truth]).size
-    if positive_clusters < 2 or negative_clusters < 2:
-        raise NotEstimableError("At least two patients with and two without the condition are needed.")
+    """Unbiased covariance of two-sample U-statistics: E[A_a A_b] - E[A_a] E[A_b].
 
-    def summed(values: FloatArray, of: npt.NDArray[np.bool_]) -> FloatArray:
-        """Deviations from the AUC, summed per cluster, (k, clusters)."""
-        out = np.zeros((scores.shape[0], count))
-        np.add.at(out.T, index[of], (values - placed.auc[:, None]).T)
-        return out
-
-    pos, neg = summed(placed.positive, truth), summed(placed.negative, ~truth)
-    s10 = pos @ pos.T * positive_clusters / ((positive_clusters - 1) * m)
-    s01 = neg @ neg.T * negative_clusters / ((negative_clusters - 1) * n)
-    s11 = (pos @ neg.T) * count / (count - 1)
-    return placed.auc, s10 / m + s01 / n + (s11 + s11.T) / (m * n)
-
-
-def _clustered_mean(correct: FloatArray, cluster: npt.NDArray[np.generic]) -> tuple[FloatArray, FloatArray]:
-    """A proportion as a ratio of totals per patient: Rao and Scott, Biometrics 1992;48:577-585. correct (k, m)."""
-    names, index = np.unique(cluster, return_inverse=True)
-    if names.size < 2:
-        raise NotEstimableError("At least two patients are needed for the variance of a proportion.")
-    share = np.asarray(correct.mean(axis=1))
-    summed = np.zeros((correct.shape[0], names.size))
-    np.add.at(summed.T, index, (correct - share[:, None]).T)
-    return share, summed @ summed.T * names.size / ((names.size - 1) * correct.shape[1] ** 2)
+    Gallas, Acad Radiol 2006;13:353-362 (one-shot), for readers as fixed. The product of the two means estimates the
+    first; the mean product of comparisons that share no case (no patient, where patients have several) the second. Where
+    two read no case in common, the covariance is zero.
+    """
+    if truth.all() or not truth.any():
+        raise NotEstimableError("Both loose and not loose cases are needed for an AUC.")
+    compared = compare(truth, scores, cluster)
+    if (np.diag(compared.unshared_count) <= 0).any() or (compared.count == 0).any():
+        patients = "patients with" if patients_of(cluster) is not None else ""
+        raise NotEstimableError(
+            f"At least two {patients} loose and two {patients} not loose cases are needed for the variance of an AUC.".replace(
+                "  ", " "
+            )
+        )
+    value = compared.total / compared.count
+    pairs = np.where(compared.unshared_count > 0, compared.unshared_count, np.nan)
+    covariance = np.outer(value, value) - compared.unshared / pairs
+    common = compared.unshared_count < np.outer(compared.count, compared.count)
+    return value, np.where(common & np.isfinite(covariance), covariance, 0.0)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from study.statistics.roc import NotEstimableError
+from study.statistics.roc import NotEstimableError, logit_interval
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -42,6 +42,7 @@ class ModeMean:
     se: float
     df: float
     ci: tuple[float, float]
+    ci_logit: tuple[float, float] | None = None  # within 0 and 1; None where it is not determined
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def _difference(first: str, second: str, value: float, variance: float, df: floa
         return Difference(first, second, value, 0.0, df, None, None, (value, value))
     t = value / se
     p = 2 * float(stats.norm.sf(abs(t)) if np.isinf(df) else stats.t.sf(abs(t), df))
-    return Difference(first, second, value, se, df, t, p, (value - quantile * se, value + quantile * se))
+    interval = (max(-1.0, value - quantile * se), min(1.0, value + quantile * se))
+    return Difference(first, second, value, se, df, t, p, interval)
 
 
 ZERO_VARIANCE = (
@@ -172,7 +174,7 @@ def analyse_crossed(
         if f is not None
         else None,
         differences(2 * denominator / j, df2),
-        tuple(_mode_mean(theta, sigma, index, modes[index], level) for index in range(i)),
+        tuple(mean_of_mode(theta, sigma, index, modes[index], level) for index in range(i)),
         "" if testable or i == 1 else ZERO_VARIANCE,
     )
 
@@ -228,7 +230,7 @@ def analyse_crossed(
     return CrossedAnalysis(parts, random_both, fixed_readers, fixed_cases, by_reader)
 
 
-def _mode_mean(theta: FloatArray, sigma: FloatArray, index: int, mode: str, level: float) -> ModeMean:
+def mean_of_mode(theta: FloatArray, sigma: FloatArray, index: int, mode: str, level: float) -> ModeMean:
     """Mean of one mode over random readers and cases, from that mode's own variances (Hillis 2007, single test)."""
     j = theta.shape[1]
     ms = float(theta[index].var(ddof=1))
@@ -252,7 +254,8 @@ def _mean(theta: FloatArray, index: int, mode: str, variance: float, df: float, 
     se = float(np.sqrt(max(variance, 0.0)))
     quantile = float(stats.norm.ppf((1 + level) / 2) if np.isinf(df) else stats.t.ppf((1 + level) / 2, df))
     mean = float(theta[index].mean())
-    return ModeMean(mode, mean, se, df, (mean - quantile * se, mean + quantile * se))
+    interval = (mean - quantile * se, mean + quantile * se)
+    return ModeMean(mode, mean, se, df, interval, logit_interval(mean, se, quantile))
 
 
 def non_inferiority(difference: Difference, margin: float) -> float | None:

@@ -14,12 +14,16 @@ import numpy.typing as npt
 from scipy import stats
 
 from study.statistics.covariance import Covariance, Merit, estimate
-from study.statistics.roc import NotEstimableError
+from study.statistics.obuchowski_rockette import mean_of_mode
+from study.statistics.roc import NotEstimableError, logit_interval
 
 
 @dataclass(frozen=True)
 class OneAgainstMany:
-    """Mean of the readers minus the algorithm. p_fixed_cases holds for these very cases alone."""
+    """Mean of the readers minus the algorithm. p_fixed_cases holds for these very cases alone.
+
+    algorithm_ci: cases random; reader_mean_ci: readers and cases random; both on the logit scale, None at 0 and 1.
+    """
 
     algorithm: float
     readers: tuple[float, ...]
@@ -36,6 +40,9 @@ class OneAgainstMany:
     method: str
     generalises_to: str = "readers and cases like these"
     caution: str = ""
+    algorithm_ci: tuple[float, float] | None = None
+    reader_mean_ci: tuple[float, float] | None = None
+    covariance: str = ""
 
 
 def compare_one_against_many(
@@ -53,6 +60,9 @@ def compare_one_against_many(
     if j < 2:
         raise NotEstimableError("One reader supports no claim about readers in general; at least two are needed.")
     estimates = estimate(truth, np.vstack([np.asarray(algorithm, dtype=np.float64), matrix]), merit, method, cluster)
+    own = float(np.sqrt(max(estimates.covariance[0, 0], 0.0)))
+    block = estimates.covariance[1:, 1:].reshape(1, j, 1, j)
+    of_readers = mean_of_mode(estimates.values[1:].reshape(1, j), block, 0, "readers", level)
     contrast = np.hstack([-np.ones((j, 1)), np.eye(j)])
     differences = contrast @ estimates.values
     covariance = contrast @ estimates.covariance @ contrast.T
@@ -74,10 +84,13 @@ def compare_one_against_many(
         df,
         t,
         2 * float(stats.t.sf(abs(t), df) if np.isfinite(df) else stats.norm.sf(abs(t))) if t is not None else None,
-        (mean - quantile * se, mean + quantile * se),
+        (max(-1.0, mean - quantile * se), min(1.0, mean + quantile * se)),
         cov2,
         t_fixed,
         2 * float(stats.t.sf(abs(t_fixed), j - 1)) if t_fixed is not None else None,
         f"Obuchowski-Rockette for one mode, {method} covariance, Hillis degrees of freedom",
         caution="" if t is not None else "Algorithm and readers agree completely, so no test is possible.",
+        algorithm_ci=logit_interval(float(estimates.values[0]), own, float(stats.norm.ppf((1 + level) / 2))),
+        reader_mean_ci=of_readers.ci_logit,
+        covariance=str(method),
     )

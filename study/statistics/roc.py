@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from study.statistics.clusters import IntArray, named, patients_of, quantile, summed
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -54,6 +56,26 @@ class Placements:
             raise NotEstimableError("At least two loose and two not loose cases are needed for the variance of an AUC.")
         return np.asarray(np.atleast_2d(np.cov(self.positive)) / m + np.atleast_2d(np.cov(self.negative)) / n)
 
+    def covariance_by_patient(self, truth: npt.NDArray[np.bool_], patient: IntArray) -> FloatArray:
+        """(k, k), placements summed within a patient before their covariance is taken; DeLong's where each has one case.
+
+        Obuchowski, Biometrics 1997;53:567-578. Raises NotEstimableError with fewer than two patients of a class.
+        """
+        with_loose, with_other = (np.unique(patient[of]).size for of in (truth, ~truth))
+        if with_loose < 2 or with_other < 2:
+            raise NotEstimableError(
+                "At least two patients with a loose and two with a not loose hip are needed for the variance of an AUC."
+            )
+        m, n, count = self.positive.shape[1], self.negative.shape[1], np.unique(patient).size
+        deviations = np.empty((self.positive.shape[0], truth.size))
+        deviations[:, truth] = self.positive - self.auc[:, None]
+        deviations[:, ~truth] = self.negative - self.auc[:, None]
+        pos, neg = summed(deviations * truth, patient), summed(deviations * ~truth, patient)
+        s10 = pos @ pos.T * with_loose / ((with_loose - 1) * m)
+        s01 = neg @ neg.T * with_other / ((with_other - 1) * n)
+        s11 = pos @ neg.T * count / (count - 1)
+        return np.asarray(s10 / m + s01 / n + (s11 + s11.T) / (m * n))
+
 
 def placements(truth: npt.ArrayLike, scores: npt.ArrayLike) -> Placements:
     """truth (n,), scores (n,) or (k, n)."""
@@ -64,73 +86,119 @@ def placements(truth: npt.ArrayLike, scores: npt.ArrayLike) -> Placements:
     return Placements((joint[:, :m] - within_positive) / n, 1 - (joint[:, m:] - within_negative) / m)
 
 
+def logit_interval(value: float, se: float, spread: float) -> tuple[float, float] | None:
+    """Symmetric on the logit scale, `spread` standard errors each way, so within 0 and 1; None at these ends and where se is 0.
+
+    Pepe, The Statistical Evaluation of Medical Tests, 2003, section 5.2.
+    """
+    if not 0 < value < 1 or se <= 0:
+        return None
+    middle, half = np.log(value / (1 - value)), spread * se / (value * (1 - value))
+    low, high = 1 / (1 + np.exp(-(middle - half))), 1 / (1 + np.exp(-(middle + half)))
+    return float(low), float(high)
+
+
 @dataclass(frozen=True)
 class AucEstimate:
-    """An empirical AUC. `caution` is a sentence where the interval must not be trusted, else ""."""
+    """An empirical AUC; se and intervals are None where the data do not determine them, and `caution` says why.
+
+    method: of the variance. ci_logit: on the logit scale, which covers well near 1 too. ci: normal, cut at 0 and 1; with
+    several cases a patient it covers too little, so there it is the one on the logit scale.
+    """
 
     auc: float
-    se: float
-    ci: tuple[float, float]  # DeLong, normal, cut at 0 and 1
+    se: float | None
+    ci: tuple[float, float] | None
     positives: int
     negatives: int
     caution: str = ""
+    ci_logit: tuple[float, float] | None = None
+    method: str = "DeLong"
 
 
-def auc_delong(truth: npt.ArrayLike, scores: npt.ArrayLike, level: float = 0.95) -> AucEstimate:
-    """AUC of one set of scores (n,) with DeLong's interval."""
+def _auc_covariance(
+    truth: npt.ArrayLike, placed: Placements, cluster: npt.ArrayLike | None
+) -> tuple[FloatArray | None, str]:
+    """(covariance, ""), or (None, why there is none): an AUC needs one case of each class, its variance two."""
+    patient = patients_of(cluster)
+    try:
+        if patient is None:
+            return placed.covariance, ""
+        return placed.covariance_by_patient(np.asarray(truth, dtype=bool), patient), ""
+    except NotEstimableError as error:
+        return None, str(error)
+
+
+def auc_delong(
+    truth: npt.ArrayLike, scores: npt.ArrayLike, level: float = 0.95, cluster: npt.ArrayLike | None = None
+) -> AucEstimate:
+    """AUC of one set of scores (n,) with DeLong's variance; with Obuchowski's where a patient of `cluster` (n,) has several."""
     placed = placements(truth, scores)
-    auc, se = float(placed.auc[0]), float(np.sqrt(placed.covariance[0, 0]))
-    z = float(stats.norm.ppf((1 + level) / 2))
-    caution = ""
-    if se == 0:
+    patient, auc = patients_of(cluster), float(placed.auc[0])
+    m, n = placed.positive.shape[1], placed.negative.shape[1]
+    method = named("DeLong", clustered=patient is not None)
+    covariance, why_not = _auc_covariance(truth, placed, cluster)
+    if covariance is None:
+        return AucEstimate(auc, None, None, m, n, why_not, method=method)
+    se = float(np.sqrt(max(covariance[0, 0], 0.0)))
+    if se < 1e-15:
         caution = (
             "The variance is zero: all scores are tied, so the reader told no case from another."
             if np.ptp(np.asarray(scores, dtype=np.float64)) == 0
-            else "The two groups are separated completely, so DeLong's interval has no width; it is no proof of certainty."
+            else "The two groups are separated completely, so the interval has no width; it is no proof of certainty."
         )
-    return AucEstimate(
-        auc,
-        se,
-        (max(0.0, auc - z * se), min(1.0, auc + z * se)),
-        placed.positive.shape[1],
-        placed.negative.shape[1],
-        caution,
-    )
+        return AucEstimate(auc, 0.0, None, m, n, caution, method=method)
+    if patient is not None:
+        held = np.asarray(truth, dtype=bool)
+        fewest = min(np.unique(patient[of]).size for of in (held, ~held))
+        bounded = logit_interval(auc, se, quantile(level, fewest))
+        return AucEstimate(auc, se, bounded, m, n, "", bounded, method)
+    z = quantile(level)
+    interval = (max(0.0, auc - z * se), min(1.0, auc + z * se))
+    return AucEstimate(auc, se, interval, m, n, "", logit_interval(auc, se, z), method)
 
 
 @dataclass(frozen=True)
 class AucDifference:
-    """First minus second on the same cases; z and p are None when the variance of the difference is zero."""
+    """First minus second on the same cases; what the data do not determine is None, and `caution` says why."""
 
     difference: float
-    se: float
-    ci: tuple[float, float]
+    se: float | None
+    ci: tuple[float, float] | None
     z: float | None
     p: float | None
     caution: str = ""
+    method: str = "DeLong"
 
 
 def auc_difference_delong(
-    truth: npt.ArrayLike, first: npt.ArrayLike, second: npt.ArrayLike, level: float = 0.95
+    truth: npt.ArrayLike,
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    level: float = 0.95,
+    cluster: npt.ArrayLike | None = None,
 ) -> AucDifference:
-    """Paired DeLong test. It generalises to cases like these, read by these two readers."""
+    """Paired DeLong test; by patient where a patient of `cluster` (n,) has several cases, as `auc_delong`.
+
+    It generalises to cases like these, read by these two readers.
+    """
     placed = placements(truth, np.vstack([np.asarray(first, float), np.asarray(second, float)]))
-    covariance = placed.covariance
     difference = float(placed.auc[0] - placed.auc[1])
+    method = named("DeLong", clustered=patients_of(cluster) is not None)
+    covariance, why_not = _auc_covariance(truth, placed, cluster)
+    if covariance is None:
+        return AucDifference(difference, None, None, None, None, why_not, method)
     se = float(np.sqrt(max(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)))
-    half = float(stats.norm.ppf((1 + level) / 2)) * se
-    interval = (max(-1.0, difference - half), min(1.0, difference + half))
-    if se < 1e-15:
-        return AucDifference(
-            difference,
-            0.0,
-            interval,
-            None,
-            None,
-            "The two rank all cases alike or without error, so the variance of their difference is zero and no test is possible.",
+    if se < 1e-12:
+        caution = (
+            "The two rank all cases alike or without error, so the variance of their difference is zero and no test is "
+            "possible."
         )
+        return AucDifference(difference, 0.0, None, None, None, caution, method)
+    half = quantile(level) * se
+    interval = (max(-1.0, difference - half), min(1.0, difference + half))
     z = difference / se
-    return AucDifference(difference, se, interval, z, 2 * float(stats.norm.sf(abs(z))))
+    return AucDifference(difference, se, interval, z, 2 * float(stats.norm.sf(abs(z))), "", method)
 
 
 @dataclass(frozen=True)
@@ -169,6 +237,8 @@ def auc_difference_unpaired(
 ) -> UnpairedAucDifference:
     """DeLong variances of two independent samples. Raises NotEstimableError when both are zero."""
     one, two = auc_delong(first_truth, first), auc_delong(second_truth, second)
+    if one.se is None or two.se is None:
+        raise NotEstimableError(one.caution or two.caution)
     v1, v2 = one.se**2, two.se**2
     if v1 + v2 == 0:
         raise NotEstimableError("Both AUCs have zero variance, so no test of their difference is possible.")

@@ -51,8 +51,7 @@ def test_degenerate_data_get_sentences():
         auc_delong([0, 0], [1, 2])
     with pytest.raises(NotEstimableError, match="missing"):
         auc_delong([0, 1], [1, float("nan")])
-    with pytest.raises(NotEstimableError, match="two loose"):
-        auc_delong([0, 0, 1], [1, 2, 3])
+    assert "two loose" in auc_delong([0, 0, 1], [1, 2, 3]).caution
     assert "separated completely" in auc_delong([0, 0, 1, 1], [1, 2, 3, 4]).caution
     assert "tied" in auc_delong([0, 0, 1, 1], [5, 5, 5, 5]).caution
     same = auc_difference_delong(TRUTH, SCORES, SCORES)
