@@ -14,6 +14,7 @@ import msgspec
 from study.chain import canonical_json
 
 PROTOCOL_VERSION = 2
+UNAIDED, AIDED = "unaided", "aided"  # the two modes of a study's readings
 FIVE_POINTS = (0.0, 25.0, 50.0, 75.0, 100.0)  # how the five categories are written on the common 0-100 scale
 
 
@@ -82,13 +83,25 @@ class Missing(StrEnum):
     """What becomes of a reading that was never given."""
 
     COUNT_AS_ERROR = "count_as_error"
-    LEAVE_OUT = "leave_out"
+    LEAVE_OUT = "leave_out"  # with its case, where the method needs complete cases
+    AVAILABLE = "available"  # that reading alone; Obuchowski-Rockette then takes unbiased covariances
+
+
+class NegativeVariance(StrEnum):
+    """What becomes of a difference by U-statistics whose unbiased variance is not positive."""
+
+    NO_TEST = "no_test"
+    MLE = "mle"  # the variance of the biased moments, which iMRMC prints beside it
 
 
 class Multiplicity(StrEnum):
+    """As the protocol's hashed text has it; what is done is what the text says."""
+
     NONE = "one primary endpoint; everything else is exploratory"
     FIXED_SEQUENCE = "fixed sequence: each endpoint is tested only if the one before it was significant"
-    HOLM = "Holm's step-down correction over the primary endpoints"
+    HOLM = "Holm's step-down correction over the primary endpoint and the secondary endpoints that are tested"
+    # Of protocols before this one was worded as it was done: a plan has one primary endpoint, so nothing is corrected.
+    HOLM_OVER_PRIMARY = "Holm's step-down correction over the primary endpoints"
 
 
 class TrainingData(StrEnum):
@@ -118,6 +131,11 @@ class AnalysisPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alpha: float = 0.05
     effect: float | None = None  # the difference that the study is planned to find
     power: float | None = None
+    # What follows is left out of the text that is hashed where it is not said, as in every earlier protocol.
+    # Which mode is new and which the reference: "aided" and "unaided" where it is not said.
+    new_mode: str | msgspec.UnsetType = msgspec.UNSET
+    reference_mode: str | msgspec.UnsetType = msgspec.UNSET
+    negative_variance: NegativeVariance | msgspec.UnsetType = msgspec.UNSET
 
 
 class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -274,8 +292,11 @@ def _plan_problems(protocol: Protocol, plan: AnalysisPlan) -> list[str]:
         out.append("The method “one against many” and the design “CNN against readers” belong together.")
     if protocol.design is StudyDesign.SPLIT_PLOT and plan.method is Method.OBUCHOWSKI_ROCKETTE:
         out.append("A split-plot study is analysed by U-statistics.")
-    if plan.endpoint is not Endpoint.AUC and plan.method is not Method.OBUCHOWSKI_ROCKETTE:
-        out.append("This method compares AUCs; for sensitivity or specificity choose Obuchowski-Rockette.")
+    if plan.negative_variance is not msgspec.UNSET and plan.method is not Method.U_STATISTICS:
+        out.append("A rule for a negative variance belongs to U-statistics.")
+    named = {plan.new_mode, plan.reference_mode}
+    if named != {msgspec.UNSET} and (protocol.arms is Arms.UNAIDED or named != {UNAIDED, AIDED}):
+        out.append("The new mode and the reference are the arms of the study, aided and unaided, one each.")
     return out
 
 

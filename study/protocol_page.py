@@ -9,6 +9,7 @@ from study.protocol import (
     Indeterminate,
     Method,
     Missing,
+    NegativeVariance,
     Protocol,
     Scale,
     StudyDesign,
@@ -34,7 +35,10 @@ _WORDS: dict[object, str] = {
     Method.U_STATISTICS: "U-statistics",
     Method.ONE_AGAINST_MANY: "one network against many readers",
     Missing.COUNT_AS_ERROR: "a missing reading counts as an error, and as the worst score for its case",
-    Missing.LEAVE_OUT: "left out",
+    Missing.LEAVE_OUT: "left out; with its case for all readers where the method needs complete cases",
+    Missing.AVAILABLE: "that reading alone is left out (Obuchowski-Rockette: unbiased covariances)",
+    NegativeVariance.NO_TEST: "no test",
+    NegativeVariance.MLE: "the MLE variance takes its place",
     Indeterminate.COUNT_AS_ERROR: "counts as an error",
     Indeterminate.LEAVE_OUT: "left out",
     TrainingData.SIMULATED: "simulated radiographs",
@@ -119,9 +123,19 @@ def _sections(p: Protocol) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Primary endpoint", _WORDS[plan.endpoint]),
         ("Hypothesis", _WORDS[plan.hypothesis] + (f", margin {plan.margin:g}" if plan.margin else "")),
         ("Method", _WORDS[plan.method]),
+        *(
+            [("Compared", f"{plan.new_mode} (new) minus {plan.reference_mode} (reference)")]
+            if plan.new_mode and plan.reference_mode
+            else []
+        ),
         ("Significance level", f"{plan.alpha:g}"),
         ("Multiplicity", plan.multiplicity.value),
         ("Missing readings", _WORDS[plan.missing]),
+        *(
+            [("Where the unbiased variance is not positive", _WORDS[plan.negative_variance])]
+            if plan.negative_variance
+            else []
+        ),
         ("“Cannot tell”, “not assessable”", _WORDS[plan.indeterminate]),
         ("Secondary endpoints", "; ".join(plan.secondary) or "none"),
         (

@@ -10,7 +10,19 @@ from study.report.guidelines import items_of
 from study.report.multi_reader import METHODS
 from study.report.page import COMPONENTS
 from study.report.study_words import about_the_plan, about_the_study
-from study.report.words import counted, degrees, interval, number, p_value, share, small, when, who_read
+from study.report.words import (
+    MCNEMARS,
+    auc_intervals,
+    counted,
+    degrees,
+    interval,
+    number,
+    p_value,
+    share,
+    small,
+    when,
+    who_read,
+)
 from study.result_parts import Status, Table
 from study.statistics.accuracy import McNemar
 
@@ -57,6 +69,8 @@ def _planned(report: Report) -> Table:
                 else METHODS[test.method],
                 found.generalises_to if found else "–",
                 f"{found.new} − {found.reference}" if found else "–",
+                _mean(found.new, found.new_value, found.new_ci) if found else "–",
+                _mean(found.reference, found.reference_value, found.reference_ci) if found else "–",
                 number(found.difference) if found else "–",
                 f"{100 * (1 - test.alpha):g} % interval {interval(found.ci)}" if found and found.ci else "–",
                 degrees(found.df) if found else "–",
@@ -71,6 +85,8 @@ def _planned(report: Report) -> Table:
         "Method",
         "Speaks for",
         "Compared",
+        "Mean of the new",
+        "Mean of the reference",
         "Difference",
         "Interval",
         "df",
@@ -81,6 +97,10 @@ def _planned(report: Report) -> Table:
     if report.plan is not None and any(test.adjusted_p is not None for test in report.planned):
         note += f" Adjusted p: {dict(about_the_plan(report.plan))['Several tests']}."
     return Table("registered", "Registered analysis", Status.PREREGISTERED, (*columns, "In words"), tuple(rows), note)
+
+
+def _mean(name: str, value: float, bounds: tuple[float, float] | None) -> str:
+    return f"{name} {number(value)}" + (f" ({interval(bounds)})" if bounds else "")
 
 
 def _tests(report: Report) -> Table:
@@ -124,17 +144,18 @@ def _aucs(report: Report) -> Table:
     rows = tuple(
         (
             r.reader,
-            r.mode,
+            report.analysis.mode_of(r),
             str(r.cases),
             str(r.missing),
             number(r.auc_delong.auc) if r.auc_delong else "–",
             number(r.auc_delong.se, 4) if r.auc_delong else "–",
-            interval(r.auc_delong.ci) if r.auc_delong and r.auc_delong.se > 0 else "–",
+            "; ".join(f"{interval(ci)} ({name})" for name, ci in auc_intervals(r.auc_delong)) if r.auc_delong else "–",
             " ".join(r.sentences),
         )
         for r in report.analysis.reader_results
     )
-    columns = ("Reader", "Mode", "Read", "Without a score", "AUC", "SE (DeLong)", "95 % interval (DeLong)", "To note")
+    se = f"SE ({report.analysis.method('DeLong')})"
+    columns = ("Reader", "Mode", "Read", "Without a score", "AUC", se, "95 % interval", "To note")
     return Table("readers", "Each reader: AUC", Status.DESCRIPTIVE, columns, rows, "Each speaks of this reader alone.")
 
 
@@ -144,7 +165,7 @@ def _accuracy(report: Report) -> Table:
         if r.calls is None:
             continue
         counts = (r.calls.true_positive, r.calls.false_negative, r.calls.true_negative, r.calls.false_positive)
-        cells = [r.reader, r.mode, *map(str, counts)]
+        cells = [r.reader, report.analysis.mode_of(r), *map(str, counts)]
         for value in (r.sensitivity, r.specificity, r.positive_predictive_value, r.negative_predictive_value):
             known = value is not None and value.n > 0
             cells += [
@@ -154,7 +175,8 @@ def _accuracy(report: Report) -> Table:
             ]
         rows.append(tuple(cells))
     names = ("Sensitivity", "Specificity", "PPV", "NPV")
-    columns = [f"{name}{kind}" for name in names for kind in ("", ", Wilson", ", Clopper-Pearson")]
+    kinds = [report.analysis.method(kind) for kind in ("Wilson", "Clopper-Pearson")]
+    columns = [column for name in names for column in (name, *(f"{name}, {kind}" for kind in kinds))]
     note = "Predictive values hold at the share of loose cases in these data. Intervals are 95 %."
     title = "Each reader: 2×2 tables"
     head = ("Reader", "Mode", "TP", "FN", "TN", "FP")
@@ -167,13 +189,14 @@ def _paired_aucs(report: Report) -> Table:
             f"{pair.first} − {pair.second}",
             str(pair.cases),
             number(pair.auc_delong.difference) if pair.auc_delong else "–",
-            interval(pair.auc_delong.ci) if pair.auc_delong and pair.auc_delong.se > 0 else "–",
+            interval(pair.auc_delong.ci) if pair.auc_delong else "–",
             p_value(pair.auc_delong.p) if pair.auc_delong else "–",
             " ".join(pair.sentences),
         )
-        for pair in report.analysis.pairs
+        for pair in report.analysis.listed_pairs
     )
-    columns = ("First − second", "Cases", "AUC difference", "95 % interval (DeLong)", "p (DeLong)", "To note")
+    method = report.analysis.method("DeLong")
+    columns = ("First − second", "Cases", "AUC difference", f"95 % interval ({method})", f"p ({method})", "To note")
     note = "Each speaks for cases like these, read by these two. Not corrected for multiplicity."
     return Table("pairs-auc", "Comparisons of two: AUC", Status.EXPLORATORY, columns, rows, note)
 
@@ -191,16 +214,21 @@ def _mcnemar(report: Report) -> Table:
             interval(table.newcombe),
             p_value(table.exact_p),
             p_value(table.mid_p),
+            p_value(table.chi2_p),
         )
 
     rows = tuple(
         row(f"{pair.first} − {pair.second}", of, table)
-        for pair in report.analysis.pairs
+        for pair in report.analysis.listed_pairs
         for of, table in (("sensitivity", pair.sensitivity_mcnemar), ("specificity", pair.specificity_mcnemar))
         if table is not None
     )
-    columns = ("First − second", "Of", "Cases", "Only first right", "Only second right", "Difference", "Tango 95 %")
-    ends = ("Newcombe 95 %", "p (McNemar exact)", "p (McNemar mid-p)")
+    named = report.analysis.method
+    columns = ("First − second", "Of", "Cases", "Only first right", "Only second right", "Difference")
+    ends = (
+        *(f"{named(name)}, 95 %" for name in ("Tango", "Newcombe 10")),
+        *(f"p ({named(name)})" for name in MCNEMARS),
+    )
     note = "Each speaks for cases like these, read by these two. Not corrected for multiplicity."
     return Table("pairs-calls", "Comparisons of two: calls", Status.EXPLORATORY, (*columns, *ends), rows, note)
 
@@ -285,7 +313,7 @@ def _switches(report: Report) -> Table:
 
 def _times(report: Report) -> Table:
     rows = tuple(
-        (r.reader, r.mode, str(r.cases), number(r.median_s, 1), interval(r.quartiles_s, 1))
+        (r.reader, report.analysis.mode_of(r), str(r.cases), number(r.median_s, 1), interval(r.quartiles_s, 1))
         for r in report.analysis.reader_results
         if r.median_s is not None
     )
@@ -323,7 +351,8 @@ def _marks(report: Report) -> Table:
         (row.reader, row.mode, share(row.peak_on_mark), interval(row.peak_on_mark.wilson), number(row.median_iou, 2))
         for row in (report.study.marks if report.study is not None else ())
     )
-    columns = ("Reader", "Mode", "Map's peak on a mark", "95 % interval (Wilson)", "Median overlap (IoU)")
+    wilson = report.analysis.method("Wilson")
+    columns = ("Reader", "Mode", "Map's peak on a mark", f"95 % interval ({wilson})", "Median overlap (IoU)")
     note = "Two opinions about a place. Where a lesion truly lies is not known, so none of this is accuracy."
     return Table("marks", "Marks against the CNN's map", Status.DESCRIPTIVE, columns, rows, note)
 

@@ -92,6 +92,26 @@ class ScoreTable:
 
         return ScoreTable(**{f.name: pick(getattr(self, f.name)) for f in fields(self)})
 
+    def with_empty_rows(self, keys: Sequence[tuple[str, str, str]]) -> ScoreTable:
+        """With a row without score and call for each (reader, mode, case); the cases must be known."""
+        truth, patient = self.case_truth, self.case_patient
+        side = None if self.side is None else dict(zip(self.case, self.side, strict=True))
+        readers, modes, cases = (list(column) for column in zip(*keys, strict=True)) if keys else ([], [], [])
+        nothing = np.full(len(keys), np.nan)
+        return ScoreTable(
+            [*self.reader, *readers],
+            [*self.mode, *modes],
+            [*self.case, *cases],
+            np.concatenate([self.truth, np.array([truth[case] for case in cases], dtype=np.int8)]),
+            np.concatenate([self.score, nothing]),
+            None if self.patient is None else [*self.patient, *(patient[case] for case in cases)],
+            None if self.side is None or side is None else [*self.side, *(side[case] for case in cases)],
+            None if self.call is None else np.concatenate([self.call, np.full(len(keys), NO_TRUTH, dtype=np.int8)]),
+            None if self.seconds is None else np.concatenate([self.seconds, nothing]),
+            self.title,
+            self.notes,
+        )
+
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]], title: str = "", notes: tuple[str, ...] = ()) -> ScoreTable:
         """Build from mappings with reader, mode, case, truth, score and optional patient, side, call, seconds.

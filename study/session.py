@@ -18,9 +18,9 @@ from study.aids import Aid
 from study.chain import Event, Head
 from study.design import Plan, PlannedCase, Slot
 from study.model import Reading, ReadingMode
-from study.protocol import Protocol, protocol_sha256
+from study.protocol import AIDED, UNAIDED, Protocol, protocol_sha256
 from study.session_rules import parsed, refusal, refuse_answer, waits_until
-from study.session_state import AIDED, MODES, UNAIDED, Given, Progress, SessionError, SlotState, Step, Violation
+from study.session_state import MODES, Given, Progress, SessionError, SlotState, Step, Violation
 from study.study_events import (
     Answered,
     Corrected,

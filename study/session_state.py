@@ -10,8 +10,6 @@ from study.design import Slot
 from study.model import Reading, ReadingMode
 from study.protocol import Arm
 
-UNAIDED, AIDED = "unaided", "aided"  # the reading modes of the score table
-
 
 class SessionError(ValueError):
     """The protocol does not allow this now. `str(error)` is a sentence for the reader."""

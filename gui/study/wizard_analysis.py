@@ -17,6 +17,7 @@ from study.protocol import (
     Method,
     Missing,
     Multiplicity,
+    NegativeVariance,
     Part,
     StudyDesign,
 )
@@ -74,7 +75,8 @@ class AnalysisPage(WizardPage):
             "missing",
             [
                 (Missing.COUNT_AS_ERROR, "Count as an error: a wrong call, and the worst of all scores"),
-                (Missing.LEAVE_OUT, "Left out"),
+                (Missing.LEAVE_OUT, "Left out, with its case for all readers where the method needs complete cases"),
+                (Missing.AVAILABLE, "That reading alone is left out (Obuchowski-Rockette: unbiased covariances)"),
             ],
         )
         self.indeterminate = self._box(
@@ -83,6 +85,13 @@ class AnalysisPage(WizardPage):
                 (Indeterminate.COUNT_AS_ERROR, "Counts as an error"),
                 (Indeterminate.LEAVE_OUT, "Left out"),
                 (Indeterminate.BY_SCORE, "The side of 50 that the score lies on; an error without a score"),
+            ],
+        )
+        self.negative_variance = self._box(
+            "negative_variance",
+            [
+                (NegativeVariance.MLE, "The MLE variance takes its place, as iMRMC prints it"),
+                (NegativeVariance.NO_TEST, "No test and no interval"),
             ],
         )
         self.multiplicity = self._box(
@@ -99,6 +108,11 @@ class AnalysisPage(WizardPage):
         words = form.add("M&ethod", self.method, " ")
         assert words is not None
         self.method_words = words
+        form.add(
+            "Ne&gative variance",
+            self.negative_variance,
+            "Of U-statistics: what becomes of a difference whose unbiased variance is not positive.",
+        )
         form.add("&Significance level", self.alpha.field)
         form.add("M&issing readings", self.missing)
         form.add("“Cannot tell”, “not assessab&le”", self.indeterminate)
@@ -161,11 +175,13 @@ class AnalysisPage(WizardPage):
             box: QComboBox = getattr(self, name)
             with QSignalBlocker(box):
                 box.setCurrentIndex(self._values[name].index(getattr(plan, name)))
+        with QSignalBlocker(self.negative_variance):
+            chosen = plan.negative_variance or NegativeVariance.NO_TEST
+            self.negative_variance.setCurrentIndex(self._values["negative_variance"].index(chosen))
+        by_u = plan.method is Method.U_STATISTICS
+        allow(self.negative_variance, "" if by_u else "Only U-statistics can give a negative variance.")
         superior = plan.hypothesis is Hypothesis.SUPERIORITY
         allow(self.margin.field, "A margin belongs to non-inferiority." if superior else "")
-        only_auc = "" if plan.method is Method.OBUCHOWSKI_ROCKETTE else "The method of this design compares AUCs."
-        for endpoint in (Endpoint.SENSITIVITY, Endpoint.SPECIFICITY):
-            self.endpoint.allow(endpoint, only_auc)
         self._show_secondary()
         words = {
             StudyDesign.CROSSED: "Readers and cases are both random: the result speaks for surgeons and patients like these.",

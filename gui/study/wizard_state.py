@@ -14,10 +14,13 @@ from study.aids import Aid
 from study.cases import Candidate, case_problems
 from study.exchange import RowProblem
 from study.protocol import (
+    AIDED,
     PROTOCOL_VERSION,
+    UNAIDED,
     AnalysisPlan,
     Arms,
     Method,
+    NegativeVariance,
     Part,
     Protocol,
     StudyDesign,
@@ -181,4 +184,12 @@ def _consistent(protocol: Protocol) -> Protocol:
         fields["blocks"] = 1
     if against:
         fields["sham_share"] = 0.0
+    plan = msgspec.structs.replace(
+        plan,
+        new_mode=msgspec.UNSET if against else AIDED,
+        reference_mode=msgspec.UNSET if against else UNAIDED,
+        negative_variance=(plan.negative_variance or NegativeVariance.MLE)
+        if plan.method is Method.U_STATISTICS
+        else msgspec.UNSET,
+    )
     return msgspec.structs.replace(protocol, plan=plan, **fields)

@@ -8,17 +8,19 @@ import numpy.typing as npt
 from study.analysis.grid import Grid
 from study.analysis.results import AgreementResult, IntraReaderResult
 from study.scores import ScoreTable
-from study.statistics.accuracy import proportion
+from study.statistics.accuracy import proportion_of
 from study.statistics.agreement import (
     chance_corrected,
-    cohen_kappa,
+    cohen_kappa_of,
     counts_by_category,
     fleiss_kappa,
     intraclass_correlations,
     krippendorff_alpha,
 )
+from study.statistics.clusters import named
 from study.statistics.roc import NotEstimableError
 
+NO_CLUSTERED_ICC = "The interval of an intraclass correlation takes cases for independent; where patients have several, none is offered."
 NO_WIDTH = "Kappa has no interval where all agree; that is no proof of perfect agreement."
 
 
@@ -29,15 +31,24 @@ def between_readers(grid: Grid, mode: int, people: list[int]) -> list[AgreementR
     out = []
     if grid.calls is not None:
         calls = grid.calls[mode, readers].T
-        out.append(_call_agreement(grid.modes[mode], calls[np.isfinite(calls).sum(axis=1) > 0]))
+        called = np.isfinite(calls).sum(axis=1) > 0
+        if called.any():
+            cluster = None if grid.cluster is None else grid.cluster[called]
+            out.append(_call_agreement(grid.modes[mode], calls[called], cluster))
     scores = grid.scores[mode, readers].T
     complete = np.isfinite(scores).all(axis=1)
+    if not np.isfinite(scores).any():
+        return out
     coefficients: dict[str, tuple[float, float | None, float | None]] = {}
     sentences: list[str] = []
     try:
         for form in intraclass_correlations(scores[complete]):
             if form.form in ("ICC(2,1)", "ICC(3,1)"):
-                coefficients[f"{form.form} (Shrout-Fleiss)"] = (form.value, *form.ci)
+                coefficients[f"{form.form} (Shrout-Fleiss)"] = (
+                    form.value,
+                    *((None, None) if grid.clustered else form.ci),
+                )
+        sentences += [NO_CLUSTERED_ICC] if grid.clustered and coefficients else []
     except NotEstimableError as error:
         sentences.append(str(error))
     out.append(
@@ -46,34 +57,31 @@ def between_readers(grid: Grid, mode: int, people: list[int]) -> list[AgreementR
     return out
 
 
-def _call_agreement(mode: str, calls: npt.NDArray[np.float64]) -> AgreementResult:
+def _call_agreement(mode: str, calls: npt.NDArray[np.float64], cluster: npt.NDArray[np.str_] | None) -> AgreementResult:
     coefficients: dict[str, tuple[float, float | None, float | None]] = {}
     sentences: list[str] = []
-    complete = calls[np.isfinite(calls).all(axis=1)]
+    whole = np.isfinite(calls).all(axis=1)
+    complete, patients = calls[whole], None if cluster is None else cluster[whole]
+    clustered = cluster is not None
     try:
         chance = chance_corrected(calls)
         coefficients["raw agreement"] = (chance.raw_agreement, None, None)
         coefficients["Gwet AC1"] = (chance.gwet_ac1, None, None)
         coefficients["Krippendorff alpha (nominal)"] = (krippendorff_alpha(calls), None, None)
         if calls.shape[1] == 2:
-            kappa = cohen_kappa(_cross_table(complete[:, 0], complete[:, 1]))
-            coefficients["Cohen kappa"] = (kappa.kappa, *(kappa.ci if kappa.se > 0 else (None, None)))
-            sentences += [] if kappa.se > 0 else [NO_WIDTH]
+            kappa = cohen_kappa_of(complete[:, 0], complete[:, 1], patients)
+            coefficients[named("Cohen kappa", clustered=clustered)] = (kappa.kappa, *(kappa.ci or (None, None)))
+            sentences += [] if kappa.ci else [NO_WIDTH]
         else:
-            fleiss = fleiss_kappa(counts_by_category(complete)[0])
-            coefficients["Fleiss kappa (jackknife interval)"] = (
+            fleiss = fleiss_kappa(counts_by_category(complete)[0], cluster=patients)
+            coefficients[named("Fleiss kappa (jackknife interval)", clustered=clustered)] = (
                 fleiss.kappa,
-                *(fleiss.ci if fleiss.se > 0 else (None, None)),
+                *(fleiss.ci or (None, None)),
             )
-            sentences += [] if fleiss.se > 0 else [NO_WIDTH]
+            sentences += [] if fleiss.ci else [NO_WIDTH]
     except NotEstimableError as error:
         sentences.append(str(error))
     return AgreementResult(mode, "calls", calls.shape[1], calls.shape[0], coefficients, tuple(sentences))
-
-
-def _cross_table(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """(2, 2) counts of two vectors of calls, 0 or 1."""
-    return np.array([[((first == a) & (second == b)).sum() for b in (0, 1)] for a in (0, 1)])
 
 
 def intra_reader(first: ScoreTable, second: ScoreTable) -> tuple[IntraReaderResult, ...]:
@@ -107,10 +115,11 @@ def _intra(
         before, after = first.call[one].astype(np.float64), second.call[two].astype(np.float64)
         called = (before >= 0) & (after >= 0)
         before, after = before[called], after[called]
-        same = proportion(int((before == after).sum()), int(called.sum()))
+        patients = None if second.patient is None else np.array(second.patient)[two][called]
+        same = proportion_of(before == after, patients)
         try:
-            kappa = cohen_kappa(_cross_table(before, after))
-            sentences += [] if kappa.se > 0 else [NO_WIDTH]
+            kappa = cohen_kappa_of(before, after, patients)
+            sentences += [] if kappa.ci else [NO_WIDTH]
         except NotEstimableError as error:
             sentences.append(str(error))
     change = second.score[two] - first.score[one]

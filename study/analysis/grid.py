@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from study.analysis.results import Design
 from study.scores import ScoreTable
+from study.statistics.covariance import Covariance, Merit
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
@@ -38,11 +39,43 @@ class Grid:
         return len(set(self.patients.tolist())) < len(self.cases)
 
     @property
+    def cluster(self) -> npt.NDArray[np.str_] | None:
+        """(cases,): the patients where some have several cases, which every variance then allows for; else None."""
+        return self.patients if self.clustered else None
+
+    @property
+    def merits(self) -> tuple[Merit, ...]:
+        """What these readings allow to measure: AUC of scores, sensitivity and specificity of calls."""
+        of_scores = (Merit.AUC,) if np.isfinite(self.scores).any() else ()
+        of_calls = (Merit.SENSITIVITY, Merit.SPECIFICITY) if self.calls is not None else ()
+        return (*of_scores, *of_calls)
+
+    @property
     def design(self) -> Design:
-        scored: npt.NDArray[np.bool_] = np.asarray(np.isfinite(self.scores))
-        if scored.all():
+        """Of the scores; of the calls where there are no scores."""
+        return self.design_of(self.merits[0] if self.merits else Merit.AUC)
+
+    def values(self, merit: Merit) -> FloatArray:
+        """(modes, readers, cases): what the figure of merit is computed from."""
+        if merit is Merit.AUC:
+            return self.scores
+        return np.full(self.scores.shape, np.nan) if self.calls is None else self.calls
+
+    def design_of(self, merit: Merit) -> Design:
+        """Of the readings that this figure of merit uses: a sensitivity needs no score, and no case that is not loose."""
+        used = {Merit.AUC: np.ones_like(self.truth), Merit.SENSITIVITY: self.truth, Merit.SPECIFICITY: ~self.truth}
+        given: npt.NDArray[np.bool_] = np.asarray(np.isfinite(self.values(merit)[:, :, used[merit]]))
+        if given.all():
             return Design.ONE_MODE if len(self.modes) <= 1 else Design.CROSSED
-        return Design.OTHER_CASES if (scored == scored[:, :1]).all() else Design.INCOMPLETE
+        return Design.OTHER_CASES if (given == given[:, :1]).all() else Design.INCOMPLETE
+
+    def covariance(self, merit: Merit) -> Covariance:
+        """The one that fits these readings. That patients have several cases follows from the list of cases, not from what
+        was read: it decides between by patient and plain; where readings are missing, the covariance is the unbiased one."""
+        whole = self.design_of(merit) in (Design.CROSSED, Design.ONE_MODE)
+        if self.clustered:
+            return Covariance.CLUSTERED if whole else Covariance.UNBIASED_BY_PATIENT
+        return Covariance.JACKKNIFE if whole else Covariance.UNBIASED
 
     def of(self, readers: Sequence[int]) -> Grid:
         """These readers, the modes in which one of them read, and the cases that one of them read.
@@ -53,9 +86,19 @@ class Grid:
         cases = np.flatnonzero(self.read[:, readers].any(axis=(0, 1)))
         return self._at(modes, np.array(readers, dtype=np.intp), cases)
 
+    def in_modes(self, modes: Sequence[str]) -> Grid:
+        """These modes, in this order."""
+        wanted = np.array([self.modes.index(mode) for mode in modes], dtype=np.intp)
+        return self._at(wanted, np.arange(len(self.readers)), np.arange(len(self.cases)))
+
     def only(self, cases: npt.NDArray[np.bool_]) -> Grid:
         """The cases that are marked, (cases,)."""
         return self._at(np.arange(len(self.modes)), np.arange(len(self.readers)), np.flatnonzero(cases))
+
+    def at_cases(self, cases: IntArray, patients: npt.NDArray[np.str_]) -> Grid:
+        """These cases, which may occur several times, as those of these patients."""
+        held = self._at(np.arange(len(self.modes)), np.arange(len(self.readers)), cases)
+        return replace(held, patients=patients)
 
     def _at(self, modes: IntArray, readers: IntArray, cases: IntArray) -> Grid:
         place = np.ix_(modes, readers, cases)

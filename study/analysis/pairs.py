@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
 
 from study.analysis.grid import Grid, make_grid
-from study.analysis.results import MOST_PAIRS, PairResult, SwitchResult
+from study.analysis.results import PairResult, SwitchResult
 from study.scores import ScoreTable
-from study.statistics.accuracy import McNemar, mcnemar
+from study.statistics.accuracy import McNemar, mcnemar, mcnemar_of
 from study.statistics.roc import NotEstimableError, auc_difference_delong
 
 
-def all_pairs(grid: Grid, algorithm: str | None) -> tuple[tuple[PairResult, ...], int]:
-    """(comparisons, how many more there are): each reader's modes against each other, each mode's readers against each
-    other, and the algorithm against everybody."""
+def all_pairs(grid: Grid, algorithm: str | None, tell: Callable[[str], None]) -> tuple[PairResult, ...]:
+    """Each reader's modes against each other, each mode's readers against each other, and the algorithm against everybody.
+
+    One reader's modes first, then the algorithm: they are what a study asks.
+    """
     slots = [(mode, reader) for mode in range(len(grid.modes)) for reader in range(len(grid.readers))]
     own = grid.readers.index(algorithm) if algorithm is not None else -1
     wanted = [
@@ -26,20 +29,31 @@ def all_pairs(grid: Grid, algorithm: str | None) -> tuple[tuple[PairResult, ...]
     # Readers of different modes are compared only where each read in one mode: a CNN against a surgeon.
     if not wanted:
         wanted = [(one, two) for one, two in combinations(slots, 2) if (grid.read[one] & grid.read[two]).any()]
-    # One reader's modes first, then the algorithm: they are what a study asks.
     wanted.sort(key=lambda pair: (pair[0][1] != pair[1][1], own not in (pair[0][1], pair[1][1])))
-    # The later mode minus the earlier: aided minus unaided.
-    turned = [(two, one) if one[1] == two[1] else (one, two) for one, two in wanted]
-    return tuple(_pair(grid, one, two) for one, two in turned[:MOST_PAIRS]), max(len(wanted) - MOST_PAIRS, 0)
+    # The later mode minus the earlier: aided minus unaided. The algorithm minus a reader.
+    turned = [(two, one) if one[1] == two[1] or two[1] == own else (one, two) for one, two in wanted]
+    alone = own if own >= 0 and int(grid.read[:, own].any(axis=1).sum()) == 1 else -1
+    found = []
+    for number, (one, two) in enumerate(turned, start=1):
+        tell(f"comparisons of two, {number} of {len(turned)}")
+        found.append(_pair(grid, one, two, alone))
+    return tuple(found)
 
 
-def _pair(grid: Grid, one: tuple[int, int], two: tuple[int, int]) -> PairResult:
+def _pair(grid: Grid, one: tuple[int, int], two: tuple[int, int], alone: int) -> PairResult:
+    """alone: the reader that had no mode, the CNN; -1: nobody."""
     sentences: list[str] = []
     both = np.isfinite(grid.scores[one]) & np.isfinite(grid.scores[two])
-    difference = None
+    difference, cluster = None, grid.cluster
     try:
-        difference = auc_difference_delong(grid.truth[both], grid.scores[one][both], grid.scores[two][both])
-        sentences += [difference.caution] if difference.caution else []
+        if both.any():
+            difference = auc_difference_delong(
+                grid.truth[both],
+                grid.scores[one][both],
+                grid.scores[two][both],
+                cluster=None if cluster is None else cluster[both],
+            )
+            sentences += [difference.caution] if difference.caution else []
     except NotEstimableError as error:
         sentences.append(str(error))
     tables: dict[bool, McNemar | None] = {True: None, False: None}
@@ -51,12 +65,17 @@ def _pair(grid: Grid, one: tuple[int, int], two: tuple[int, int]) -> PairResult:
         for loose in (True, False):
             cases = common & (grid.truth == loose)
             if cases.any():
-                a, b = right[0][cases], right[1][cases]
-                tables[loose] = mcnemar(
-                    int((a & b).sum()), int((a & ~b).sum()), int((~a & b).sum()), int((~a & ~b).sum())
+                tables[loose] = mcnemar_of(
+                    right[0][cases], right[1][cases], None if cluster is None else cluster[cases]
                 )
     return PairResult(
-        _label(grid, one), _label(grid, two), int(both.sum()), difference, tables[True], tables[False], tuple(sentences)
+        _label(grid, one, alone),
+        _label(grid, two, alone),
+        int((grid.read[one] & grid.read[two]).sum()) if difference is None else int(both.sum()),
+        difference,
+        tables[True],
+        tables[False],
+        tuple(sentences),
     )
 
 
@@ -88,8 +107,9 @@ def switches_of(grid: Grid) -> tuple[SwitchResult, ...]:
     return tuple(out)
 
 
-def _label(grid: Grid, slot: tuple[int, int]) -> str:
-    return f"{grid.readers[slot[1]]}, {grid.modes[slot[0]]}" if len(grid.modes) > 1 else grid.readers[slot[1]]
+def _label(grid: Grid, slot: tuple[int, int], alone: int) -> str:
+    with_mode = len(grid.modes) > 1 and slot[1] != alone
+    return f"{grid.readers[slot[1]]}, {grid.modes[slot[0]]}" if with_mode else grid.readers[slot[1]]
 
 
 def possible_pairings(first_right: int, second_right: int, n: int) -> list[McNemar]:

@@ -7,13 +7,14 @@ from enum import StrEnum
 
 from study.statistics.accuracy import AccuracyTable, McNemar, Proportion, proportion
 from study.statistics.agreement import Kappa
+from study.statistics.clusters import named
 from study.statistics.covariance import Covariance, Merit
 from study.statistics.obuchowski_rockette import CrossedAnalysis
 from study.statistics.one_against_many import OneAgainstMany
 from study.statistics.roc import AucDifference, AucEstimate, RocCurve
 from study.statistics.ustatistics import UAnalysis
 
-MOST_PAIRS = 45  # pairwise comparisons listed: ten readers; beyond that a list helps nobody
+MOST_PAIRS = 45  # pairwise comparisons that tables list: ten readers; the JSON has all
 
 ONE_READER = "One surgeon supports no claim about surgeons in general; these numbers speak of this reader alone."
 
@@ -48,7 +49,10 @@ class ReaderResult:
 
 @dataclass(frozen=True)
 class PairResult:
-    """Two sets of readings of the same cases, two people or two modes. All of it speaks of these two alone."""
+    """Two sets of readings of the same cases, two people or two modes. All of it speaks of these two alone.
+
+    First minus second: the later mode minus the earlier one, the CNN minus a reader.
+    """
 
     first: str
     second: str
@@ -135,5 +139,24 @@ class Analysis:
     agreement: tuple[AgreementResult, ...]
     switches: tuple[SwitchResult, ...] = ()
     algorithm: str | None = None  # the reader that was taken as the algorithm
-    pairs_left_out: int = 0  # comparisons of two that are not listed because there are too many
+    clustered: bool = False  # some patients have several cases: variances are then by patient
     sentences: tuple[str, ...] = field(default=())  # cautions about the whole
+
+    @property
+    def listed_pairs(self) -> tuple[PairResult, ...]:
+        """As many as tables hold."""
+        return self.pairs[:MOST_PAIRS]
+
+    def mode_of(self, result: ReaderResult) -> str:
+        """As people read it: a CNN that read once had no mode, nobody helped it."""
+        own = [r for r in self.reader_results if r.reader == result.reader]
+        return "–" if result.reader == self.algorithm and len(own) == 1 and self.modes > 1 else result.mode
+
+    def named(self, result: ReaderResult) -> str:
+        """Reader and mode."""
+        mode = self.mode_of(result)
+        return result.reader if mode == "–" else f"{result.reader}, {mode}"
+
+    def method(self, plain: str) -> str:
+        """What the method is called with these cases: `study.statistics.clusters.named`."""
+        return named(plain, clustered=self.clustered)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from study.analysis.grid import FloatArray, Grid
-from study.analysis.results import CrossedResult, Design
+from study.analysis.results import CrossedResult
 from study.statistics.covariance import Covariance, Merit, estimate
 from study.statistics.obuchowski_rockette import analyse_crossed
 from study.statistics.one_against_many import OneAgainstMany, compare_one_against_many
@@ -24,35 +26,29 @@ def multi_reader(people: Grid, sentences: list[str]) -> tuple[tuple[CrossedResul
 
 
 def _all_crossed(people: Grid, sentences: list[str]) -> tuple[CrossedResult, ...]:
-    if people.design is Design.INCOMPLETE:
-        return ()
     found: list[CrossedResult] = []
-    for merit, method in _merits(people, sentences):
-        try:
-            found.append(crossed_result(people, merit, method))
-        except NotEstimableError as error:
-            sentences.append(str(error))
+    for merit in people.merits:
+        fitting = people.covariance(merit)
+        # Without clusters the three usual ones stand side by side for the AUC; of a share of right calls they are one.
+        plain = merit is Merit.AUC and fitting is Covariance.JACKKNIFE
+        methods = (Covariance.JACKKNIFE, Covariance.DELONG, Covariance.UNBIASED) if plain else (fitting,)
+        for method in methods:
+            try:
+                found.append(crossed_result(people, merit, method))
+            except NotEstimableError as error:
+                sentences.append(f"Readers together, {merit}: {error}")
+                break
     return tuple(found)
 
 
-def _merits(people: Grid, sentences: list[str]) -> list[tuple[Merit, Covariance]]:
-    other_cases = people.design is Design.OTHER_CASES
-    if people.clustered:
-        methods = [] if other_cases else [Covariance.CLUSTERED]
-    else:
-        methods = [Covariance.UNBIASED] if other_cases else list(Covariance)[:3]
-    out = [(Merit.AUC, method) for method in methods]
-    if people.calls is None:
-        return out
-    if not np.isfinite(people.calls).all():
-        sentences.append("Sensitivity and specificity are not compared over several readers: some calls are missing.")
-        return out
-    return [*out, *((merit, registered_covariance(people)) for merit in (Merit.SENSITIVITY, Merit.SPECIFICITY))]
-
-
-def registered_covariance(grid: Grid) -> Covariance:
-    """The jackknife; where patients have several cases, Obuchowski's by patient. The case list decides, not the readings."""
-    return Covariance.CLUSTERED if grid.clustered else Covariance.JACKKNIFE
+def lost_cells(people: Grid, merit: Merit) -> str:
+    """How many readings of a crossed design are not there, as a sentence; "" where all are."""
+    given = np.isfinite(people.values(merit))
+    lost = int(given.size - given.sum())
+    if not lost:
+        return ""
+    what = "score" if merit is Merit.AUC else "call"
+    return f"{lost} of {given.size} readings (each reader, mode and case) have no {what} and are left out."
 
 
 def crossed_result(people: Grid, merit: Merit, method: Covariance, level: float = 0.95) -> CrossedResult:
@@ -60,10 +56,9 @@ def crossed_result(people: Grid, merit: Merit, method: Covariance, level: float 
 
     Raises NotEstimableError.
     """
-    held = people.scores if merit is Merit.AUC else people.calls
-    if held is None:
-        raise NotEstimableError("These data hold no calls.")
-    values = held[::-1]
+    if merit not in people.merits:
+        raise NotEstimableError(f"These data hold no {'scores' if merit is Merit.AUC else 'calls'}.")
+    values = people.values(merit)[::-1]
     shape = values.shape[:2]
     estimates = estimate(people.truth, values.reshape(-1, people.truth.size), merit, method, people.patients)
     analysis = analyse_crossed(
@@ -78,17 +73,12 @@ def crossed_result(people: Grid, merit: Merit, method: Covariance, level: float 
 
 
 def _u_statistics(people: Grid, sentences: list[str]) -> UAnalysis | None:
-    if people.clustered:
-        if people.design in (Design.INCOMPLETE, Design.OTHER_CASES):
-            sentences.append(
-                "No method here allows for several cases of a patient and for missing readings at once, "
-                "so the readers' mean is not tested."
-            )
+    if Merit.AUC not in people.merits:
         return None
     try:
-        return analyse_any_design(people.truth, people.scores[::-1], people.modes[::-1])
+        return analyse_any_design(people.truth, people.scores[::-1], people.modes[::-1], cluster=people.cluster)
     except NotEstimableError as error:
-        sentences.append(str(error))
+        sentences.append(f"U-statistics: {error}")
         return None
 
 
@@ -96,7 +86,7 @@ def against_algorithm(
     grid: Grid, algorithm: str | None, people: list[int], sentences: list[str]
 ) -> OneAgainstMany | None:
     """The algorithm's AUC against the readers' in their first mode (unaided, in a study)."""
-    if algorithm is None or not people:
+    if algorithm is None or not people or Merit.AUC not in grid.merits:
         return None
     scored = np.logical_or.reduce(np.isfinite(grid.scores[:, grid.readers.index(algorithm)]))
     without = int((np.logical_or.reduce(grid.read[:, people], axis=(0, 1)) & ~scored).sum())
@@ -115,9 +105,9 @@ def one_against_many(
     grid: Grid, algorithm: str, people: list[int], merit: Merit = Merit.AUC, level: float = 0.95
 ) -> OneAgainstMany:
     """On the cases that the readers of the first mode with people read. Raises NotEstimableError."""
-    values = grid.scores if merit is Merit.AUC else grid.calls
-    if values is None:
-        raise NotEstimableError("These data hold no calls.")
+    if merit not in grid.merits:
+        raise NotEstimableError(f"These data hold no {'scores' if merit is Merit.AUC else 'calls'}.")
+    values = grid.values(merit)
     own = values[:, grid.readers.index(algorithm)]
     its_mode = int(np.isfinite(own).sum(axis=1).argmax())
     theirs = next((mode for mode in range(len(grid.modes)) if grid.read[mode, people].any()), None)
@@ -126,14 +116,21 @@ def one_against_many(
     there = [person for person in people if grid.read[theirs, person].any()]
     cases = np.flatnonzero(grid.read[theirs, there].any(axis=0))
     readers: FloatArray = values[theirs, there][:, cases]
-    patients = grid.patients[cases]
-    clustered = np.unique(patients).size < cases.size
+    # The CNN and the readers as one mode, so that one rule chooses the covariance.
+    together = replace(
+        grid,
+        modes=[grid.modes[theirs]],
+        readers=[algorithm, *(grid.readers[person] for person in there)],
+        scores=np.vstack([own[its_mode, cases], readers])[None],
+        calls=np.vstack([own[its_mode, cases], readers])[None],
+        truth=grid.truth[cases],
+    )
     return compare_one_against_many(
         grid.truth[cases],
         own[its_mode, cases],
         readers,
         merit,
-        Covariance.CLUSTERED if clustered else Covariance.JACKKNIFE,
-        patients,
+        together.covariance(merit),
+        grid.patients[cases],
         level,
     )

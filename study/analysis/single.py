@@ -17,15 +17,17 @@ def reader_result(grid: Grid, mode: int, reader: int) -> ReaderResult:
     scored = np.isfinite(scores)
     sentences: list[str] = []
     auc = curve = None
+    cluster = grid.cluster
     try:
-        auc = auc_delong(truth[scored], scores[scored])
-        curve = roc_curve(truth[scored], scores[scored])
-        sentences += [auc.caution] if auc.caution else []
+        if scored.any():
+            auc = auc_delong(truth[scored], scores[scored], cluster=None if cluster is None else cluster[scored])
+            curve = roc_curve(truth[scored], scores[scored])
+            sentences += [auc.caution] if auc.caution else []
     except NotEstimableError as error:
         sentences.append(str(error))
     if auc is not None and auc.auc < 0.5:
         sentences.append(
-            "The AUC lies below 0.5: this reader ranked not loose hips above loose ones more often than not."
+            "The AUC is below 0.5: this reader ranked not loose hips above loose ones more often than not."
         )
     table, calls_missing = None, 0
     if grid.calls is not None and np.isfinite(grid.calls[mode, reader]).any():
@@ -33,7 +35,7 @@ def reader_result(grid: Grid, mode: int, reader: int) -> ReaderResult:
         calls_missing = int((read & ~np.isfinite(calls)).sum())
         # A missing or indeterminate call is wrong whichever way the truth lies.
         called = np.where(np.isfinite(calls), calls == 1, ~truth)
-        table = AccuracyTable.from_calls(truth[read], called[read])
+        table = AccuracyTable.from_calls(truth[read], called[read], None if cluster is None else cluster[read])
     seconds = grid.seconds[mode, reader] if grid.seconds is not None else np.full(truth.size, np.nan)
     timed = seconds[np.isfinite(seconds)]
     return ReaderResult(

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from study.analysis.agreement import between_readers
 from study.analysis.grid import Grid, make_grid
 from study.analysis.pairs import all_pairs, switches_of
-from study.analysis.results import ONE_READER, Analysis
-from study.analysis.several import against_algorithm, multi_reader
+from study.analysis.results import MOST_PAIRS, ONE_READER, Analysis, Design
+from study.analysis.several import against_algorithm, lost_cells, multi_reader
 from study.analysis.single import reader_result
 from study.scores import ScoreTable
 from study.statistics.roc import NotEstimableError
 
+Told = Callable[[str], None]  # what is being computed now
 
-def analyse(table: ScoreTable, algorithm: str | None = None) -> Analysis:
+
+def _nobody(_what: str) -> None:
+    pass
+
+
+def analyse(table: ScoreTable, algorithm: str | None = None, tell: Told = _nobody) -> Analysis:
     """All that the table supports. `algorithm` names the reader that is a CNN, if there is one; else a reader who stands
     alone in a mode of its own, beside a mode with several others, is compared with these as an algorithm would be.
 
-    Raises NotEstimableError when no case has a known truth.
+    tell: told what comes next, for whoever waits. Raises NotEstimableError when no case has a known truth.
     """
+    tell("each reader")
     known = table.where(table.truth >= 0)
     unknown = len(set(table.cases)) - len(set(known.cases))
     if not known.cases:
@@ -42,11 +51,18 @@ def analyse(table: ScoreTable, algorithm: str | None = None) -> Analysis:
         if grid.read[mode, reader].any()
     )
     read_by_people = grid.of(people)
+    tell("several readers")
     crossed, u_statistics = multi_reader(read_by_people, sentences)
     against = against_algorithm(grid, algorithm, people, sentences)
-    pairs, left_out = all_pairs(grid, algorithm)
-    if left_out:
-        sentences.append(f"{left_out} more comparisons of two are not listed; name two readers in a file of their own.")
+    if len(people) > 1 and read_by_people.merits and read_by_people.design is Design.INCOMPLETE:
+        sentences.append(lost_cells(read_by_people, read_by_people.merits[0]))
+    pairs = all_pairs(grid, algorithm, tell)
+    tell("agreement")
+    if len(pairs) > MOST_PAIRS:
+        more = len(pairs) - MOST_PAIRS
+        sentences.append(
+            f"{more} more comparisons of two are not listed in the tables; the JSON file (--json) has them."
+        )
     return Analysis(
         table.title,
         len(grid.readers),
@@ -65,7 +81,7 @@ def analyse(table: ScoreTable, algorithm: str | None = None) -> Analysis:
         tuple(result for mode in range(len(grid.modes)) for result in between_readers(grid, mode, people)),
         switches_of(grid),
         algorithm,
-        left_out,
+        grid.clustered,
         tuple(dict.fromkeys(sentences)),
     )
 
@@ -90,10 +106,13 @@ def _cautions(grid: Grid, people: list[int], unknown: int) -> list[str]:
         out.append(ONE_READER)
     if grid.clustered:
         out.append(
-            "Some patients have several cases; covariances between readers are computed by patient (Obuchowski 1997)."
+            "Some patients have several cases. All variances, intervals and tests are computed by patient; what has no such "
+            "version is left out."
         )
     missing = int((grid.read & ~np.isfinite(grid.scores)).sum())
-    if missing:
+    if not np.isfinite(grid.scores).any():
+        out.append("These data hold calls and no scores, so there is no AUC.")
+    elif missing:
         counted, them = ("1 reading has", "it") if missing == 1 else (f"{missing} readings have", "them")
         out.append(
             f"{counted} no score: outside a registered analysis AUCs leave {them} out, and a missing call counts as an error."

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.commands.shared import EXIT_DONE, CommandError, add_study_arguments, sha256, write
+from study.commands.shared import EXIT_DONE, CommandError, add_study_arguments, complain, sha256, write
 
 if TYPE_CHECKING:
     from study.report import Report
 
+SILENT_S = 2.0
 SavePdf = Callable[["Report", Path], int]
 
 
@@ -87,12 +89,14 @@ def analyse(arguments: argparse.Namespace, app_version: str, save_pdf: SavePdf |
         given = [name for name in ("algorithm", "truth", "protocol", "title") if getattr(arguments, name)]
         if given:
             raise CommandError(f"A study's own protocol says what is analysed and how: leave out --{given[0]}.")
-        made = report.report_of_study(read.results.scores, read.results.dossier, read.provenance, arguments.margin)
+        made = report.report_of_study(
+            read.results.scores, read.results.dossier, read.provenance, arguments.margin, _Progress()
+        )
     else:
         table = replace(read.table, title=arguments.title or read.table.title or Path(arguments.file).name)
         plan = read_plan(arguments.protocol) if arguments.protocol else None
         algorithm = arguments.algorithm or read.algorithm
-        made = report.report_of_table(table, read.provenance, algorithm, plan, arguments.margin)
+        made = report.report_of_table(table, read.provenance, algorithm, plan, arguments.margin, tell=_Progress())
     sys.stdout.write(report.summary(made))
     if arguments.json:
         write(arguments.json, report.to_json(made))
@@ -103,6 +107,19 @@ def analyse(arguments: argparse.Namespace, app_version: str, save_pdf: SavePdf |
     if arguments.plots:
         export_plots(made.analysis, arguments.plots, made.table, made.study.sham if made.study else None)
     return EXIT_DONE
+
+
+class _Progress:
+    """Says on stderr what is being computed, to whoever has waited for some seconds; short analyses stay silent."""
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def __call__(self, what: str) -> None:
+        now = time.monotonic()
+        if now - self._said >= SILENT_S:
+            self._said = now
+            complain(f"Computing: {what} …")
 
 
 def _write_pdf(made: Report, path: Path, save_pdf: SavePdf | None) -> None:
@@ -134,7 +151,7 @@ def _free_response(arguments: argparse.Namespace, app_version: str) -> int:
 
 def _published(arguments: argparse.Namespace) -> int:
     """Two readers' counts from a paper that prints no cross-table."""
-    from study.report import published_table_report
+    from study.report import published_table_json, published_table_report
 
     if arguments.file or len(arguments.published) != 2:
         raise CommandError("Give --published twice, once for each of the two, and no file.")
@@ -143,7 +160,12 @@ def _published(arguments: argparse.Namespace) -> int:
     if any(one[1] != other[1] for one, other in counts):
         raise CommandError("The two were not counted on equally many cases, so their calls cannot be paired.")
     loose, not_loose = ((one[0], other[0], one[1]) for one, other in counts)
+    other = [name for name in ("html", "pdf", "plots") if getattr(arguments, name)]
+    if other:
+        raise CommandError(f"Published counts are given as text and --json only: leave out --{other[0]}.")
     sys.stdout.write(published_table_report((first, second), loose, not_loose))
+    if arguments.json:
+        write(arguments.json, published_table_json((first, second), loose, not_loose))
     return EXIT_DONE
 
 

@@ -8,11 +8,12 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from study.analysis.agreement import NO_WIDTH
 from study.plots.cast import Cast, counted
 from study.plots.drawing import PAD, WIDTH, Drawing, blend, contrasting, fitted, number
 from study.result_parts import Plot
 from study.scores import ScoreTable
-from study.statistics.agreement import cohen_kappa
+from study.statistics.agreement import cohen_kappa_of
 from study.statistics.roc import NotEstimableError
 
 NAME, TITLE = "agreement", "Agreement between readers"
@@ -38,6 +39,7 @@ def pair_agreements(table: ScoreTable, who: Cast) -> tuple[PairAgreement, ...]:
     """Every two people in each mode, and each of them with the algorithm; only pairs that called a case in common."""
     if table.call is None:
         return ()
+    patients = np.array(list(table.case_patient.values()))
     cases = {case: n for n, case in enumerate(table.cases)}
     calls: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
     for reader, mode, case, call in zip(table.reader, table.mode, table.case, table.call.tolist(), strict=True):
@@ -50,7 +52,7 @@ def pair_agreements(table: ScoreTable, who: Cast) -> tuple[PairAgreement, ...]:
         if own is not None and who.algorithm is not None:
             present.append((who.algorithm, own))
         out += [
-            _pair(mode, first, second, one, two)
+            _pair(mode, first, second, one, two, patients)
             for (first, one), (second, two) in combinations(present, 2)
             if np.isfinite(one + two).any()
         ]
@@ -58,17 +60,23 @@ def pair_agreements(table: ScoreTable, who: Cast) -> tuple[PairAgreement, ...]:
 
 
 def _pair(
-    mode: str, first: str, second: str, one: npt.NDArray[np.float64], two: npt.NDArray[np.float64]
+    mode: str,
+    first: str,
+    second: str,
+    one: npt.NDArray[np.float64],
+    two: npt.NDArray[np.float64],
+    patients: npt.NDArray[np.str_],
 ) -> PairAgreement:
     both = np.isfinite(one) & np.isfinite(two)
     a, b = one[both] == 1, two[both] == 1
-    table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
-    same = table[0][0] + table[1][1]
+    same = int((a == b).sum())
     try:
-        kappa = cohen_kappa(table)
+        kappa = cohen_kappa_of(a, b, patients[both])
     except NotEstimableError as error:
         return PairAgreement(mode, first, second, int(both.sum()), same, None, None, str(error))
-    return PairAgreement(mode, first, second, int(both.sum()), same, kappa.kappa, kappa.ci)
+    return PairAgreement(
+        mode, first, second, int(both.sum()), same, kappa.kappa, kappa.ci, "" if kappa.ci else NO_WIDTH
+    )
 
 
 def agreement_plot(table: ScoreTable, who: Cast) -> Plot:
@@ -111,13 +119,13 @@ def agreement_plot(table: ScoreTable, who: Cast) -> Plot:
         + (f", above it {high}." if high else ".")
         + (f" {who.algorithm}'s calls are its own in every mode." if who.algorithm and high else "")
     )
-    undefined = list(dict.fromkeys(pair.sentence for pair in pairs if pair.sentence))
+    undefined = list(dict.fromkeys(pair.sentence for pair in pairs if pair.kappa is None))
     if undefined:
         caption += f" “–”: {' '.join(undefined)}"
     if len(who.modes) > 2:
         caption += " Only the first two modes are shown."
     text = "; ".join(
-        f"{pair.first} and {pair.second}, {pair.mode}: {_value(pair)}, n {pair.cases}" for pair in pairs[:80]
+        f"{pair.mode}: {pair.first} and {pair.second} {_value(pair)}, n {pair.cases}" for pair in pairs[:80]
     )
     title = f"{TITLE}: kappa"
     return Plot(NAME, title, drawing.svg(title, f"Cohen's kappa. {text}.", caption), caption)

@@ -79,7 +79,7 @@ def _pairs_forest(analysis: Analysis, who: Cast) -> Plot:
     """Without an analysis over several readers: each reader's own DeLong differences, and no mean."""
     first, second = who.modes[:2]
     rows = [
-        Row(reader, pair.auc_delong.difference, pair.auc_delong.ci if pair.auc_delong.se > 0 else None)
+        Row(reader, pair.auc_delong.difference, pair.auc_delong.ci)
         for reader in who.people
         for pair in analysis.pairs
         if (pair.first, pair.second) == (f"{reader}, {first}", f"{reader}, {second}") and pair.auc_delong is not None
@@ -88,14 +88,14 @@ def _pairs_forest(analysis: Analysis, who: Cast) -> Plot:
         why = analysis.sentences[0] if analysis.sentences else "No reader's AUC can be compared between two modes."
         return Plot(NAME, TITLE, "", f"No differences can be plotted. {why}")
     caption = (
-        f"{case_counts(analysis)} Paired DeLong, 95 % intervals; each speaks for this reader and cases like these. "
+        f"{case_counts(analysis)} Paired {analysis.method('DeLong')}, 95 % intervals; each speaks for this reader and cases like these. "
         "No mean is given, as these data allow no analysis over readers."
     )
     return _plot(NAME, f"{TITLE}: AUC", [Block(first, second, tuple(rows))], "AUC", who, caption)
 
 
 def against_algorithm_plot(analysis: Analysis, look: Look = LIGHT) -> Plot:
-    """Each reader's AUC (in their first mode) minus the algorithm's, and the mean with its interval."""
+    """The algorithm's AUC minus each reader's (in their first mode), and minus their mean, with intervals."""
     algorithm = of_algorithm(analysis)
     if algorithm is None:
         return Plot(AGAINST_NAME, AGAINST_TITLE, "", "No reader of these data is an algorithm.")
@@ -109,25 +109,20 @@ def against_algorithm_plot(analysis: Analysis, look: Look = LIGHT) -> Plot:
         for pair in analysis.pairs:
             if pair.auc_delong is None or not {pair.first, pair.second} & own or label not in (pair.first, pair.second):
                 continue
-            low, high = pair.auc_delong.ci
-            turned = pair.first != label
-            value = -pair.auc_delong.difference if turned else pair.auc_delong.difference
-            bounds = (-high, -low) if turned else (low, high)
-            rows.append(Row(reader, value, bounds if pair.auc_delong.se > 0 else None))
+            rows.append(Row(reader, pair.auc_delong.difference, pair.auc_delong.ci))
             break
     one = analysis.algorithm_against_readers
-    caption = f"{case_counts(analysis)} Readers: {mode}. Bars: 95 % interval by paired DeLong, for this reader and cases like these."
+    caption = f"{case_counts(analysis)} Readers: {mode}. Bars: 95 % interval by paired {analysis.method('DeLong')}, for this reader and cases like these."
     if one is not None:
-        rows.append(
-            Row(f"mean of {len(one.readers)} readers", one.difference, one.ci if one.se > 0 else None, summary=True)
-        )
+        bounds = (-one.ci[1], -one.ci[0]) if one.se > 0 else None
+        rows.append(Row(f"mean of {len(one.readers)} readers", -one.difference, bounds, summary=True))
         df = f"; df {number(one.df, 1)}" if one.df < 1e6 else ""
         caption += f" Diamond: mean, for {one.generalises_to} ({one.method}{df}). {one.caution}"
     if not rows:
         why = next((s for s in (*algorithm.sentences, *analysis.sentences) if s), "No case was read by both.")
         return Plot(AGAINST_NAME, AGAINST_TITLE, "", f"Readers and algorithm cannot be compared. {why}")
     title = f"{AGAINST_TITLE}: AUC"
-    return _plot(AGAINST_NAME, title, [Block("readers", algorithm.reader, tuple(rows))], "AUC", who, caption.strip())
+    return _plot(AGAINST_NAME, title, [Block(algorithm.reader, "readers", tuple(rows))], "AUC", who, caption.strip())
 
 
 def _plot(name: str, title: str, blocks: Sequence[Block], merit: str, who: Cast, caption: str) -> Plot:

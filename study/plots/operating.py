@@ -44,7 +44,7 @@ def sensitivity_specificity_plot(analysis: Analysis, look: Look = LIGHT) -> Plot
         plane.note(f"and {len(shown) - (MOST_ROWS - 6)} more readers")
     algorithm = of_algorithm(analysis)
     if algorithm is not None and algorithm in called:
-        plane.row(algorithm.reader, plane.in_column(columns, algorithm.mode, _numbers(algorithm)), width=_COLUMN)
+        plane.row(algorithm.reader, own=_numbers(algorithm), width=_COLUMN)
     if len(who.modes) > 1:
         plane.modes(lines=False)
     places = plane.finish()
@@ -59,12 +59,12 @@ def sensitivity_specificity_plot(analysis: Analysis, look: Look = LIGHT) -> Plot
         "else as an error."
     )
     if len(called) <= _FEW:
-        caption += " Crosses: 95 % Wilson intervals."
+        caption += f" Crosses: 95 % intervals ({analysis.method('Wilson')})."
     else:
-        caption += " Exact and Wilson intervals are in the tables."
+        caption += " Their intervals are in the tables."
     if len(who.modes) > 1:
         caption += f" Arrows: from {who.modes[0]} to {who.modes[1]}."
-    text = "; ".join(f"{r.reader}, {r.mode}: {_numbers(r)}" for r in called)
+    text = "; ".join(f"{analysis.named(r)}: {_numbers(r)}" for r in called)
     description = f"Sensitivity and specificity of each reader: {text}."
     return Plot(NAME, TITLE, plane.drawing.svg(TITLE, description, caption), caption)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.plots.cast import Cast
-from study.plots.drawing import DASHES, PAD, WIDTH, Drawing, apart, fitted
+from study.plots.drawing import DASHES, PAD, WIDTH, Drawing, apart, fitted, text_width
 
 SIDE, LEFT, TOP = 400, 62, 20
 LEGEND = LEFT + SIDE + 34
@@ -82,12 +82,6 @@ class Plane:
             )
         self._legend_y += ROW
 
-    @staticmethod
-    def in_column(columns: Sequence[str], mode: str, value: str) -> list[str]:
-        """The value below its mode, or in the last column where its mode has none."""
-        place = columns.index(mode) if mode in columns else len(columns) - 1
-        return [value if n == place else "" for n in range(len(columns))]
-
     def row(
         self,
         reader: str,
@@ -97,8 +91,9 @@ class Plane:
         width: float = COLUMN,
         *,
         line: bool = False,
+        own: str = "",
     ) -> None:
-        """A reader's chip and name; with `label` and `colour`, a line that is nobody's."""
+        """A reader's chip and name; with `label` and `colour`, a line that is nobody's. own: a value of no mode, the CNN's."""
         y, drawing = self._legend_y, self.drawing
         if label:
             drawing.line(LEGEND, y - 4, LEGEND + 18, y - 4, colour, 3)
@@ -109,9 +104,11 @@ class Plane:
                 self.double_line([(LEGEND - 4, y - 4), (LEGEND + 22, y - 4)])
             drawing.star(LEGEND + 9, y - 4, 8)
         room = LEGEND_WIDTH - 26 - width * len(values)
-        drawing.text(
-            LEGEND + 26, y, fitted(label or reader, room, weight=600 if label else 400), weight=600 if label else 400
-        )
+        weight = 600 if label else 400
+        if own:
+            room -= text_width(f"  {own}", 12)
+        name = fitted(label or reader, room, weight=weight)
+        drawing.text(LEGEND + 26, y, f"{name}  {own}" if own else name, weight=weight)
         for n, value in enumerate(reversed(values)):
             drawing.text(LEGEND + LEGEND_WIDTH - n * width, y, value, "end", size=11 if width > COLUMN else 12)
         self._legend_y += ROW

@@ -53,7 +53,7 @@ def roc_plot(analysis: Analysis, look: Look = LIGHT) -> Plot:
     if any(r.auc_delong is not None and r.auc_delong.auc < 0.5 for r in analysis.reader_results):
         caption += " An AUC below .5 is shown as it is, below the diagonal."
     aucs = "; ".join(
-        f"{r.reader}, {r.mode}: {r.auc_delong.auc:.3f}" for r in analysis.reader_results[:40] if r.auc_delong
+        f"{analysis.named(r)}: {r.auc_delong.auc:.3f}" for r in analysis.reader_results[:40] if r.auc_delong
     )
     description = f"Sensitivity against 1 − specificity, one curve for each reader and mode. AUC: {aucs}."
     return Plot(NAME, TITLE, plane.drawing.svg(TITLE, description, caption), caption)
@@ -74,7 +74,7 @@ def _legend(plane: Plane, who: Cast, people: list[ReaderResult], algorithm: Read
         plane.row("", values, f"mean of {len(who.people)}", who.look.ink)
     if algorithm is not None:
         value = _auc(algorithm.auc_delong.auc if algorithm.auc_delong else None)
-        plane.row(algorithm.reader, plane.in_column(columns, algorithm.mode, value), line=True)
+        plane.row(algorithm.reader, own=value, line=True)
     if len(who.modes) > 1:
         plane.modes(lines=True)
 

@@ -10,7 +10,7 @@ from study.report.contents import Report, notice_of, report_of_study, report_of_
 from study.report.multi_reader import MultiReaderTest, NonInferiority, multi_reader_tests, non_inferiorities
 from study.report.page import make_report, to_html
 from study.report.provenance import Provenance
-from study.report.published import published_table_report
+from study.report.published import published_table_json, published_table_report
 from study.report.summary import summary
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "multi_reader_tests",
     "non_inferiorities",
     "notice_of",
+    "published_table_json",
     "published_table_report",
     "report_of_study",
     "report_of_table",

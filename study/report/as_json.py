@@ -15,8 +15,9 @@ from study.analysis.planned import PlannedTest
 from study.protocol import Hypothesis
 from study.report.contents import Report, StudyPart
 from study.report.multi_reader import METHODS, MultiReaderTest, NonInferiority
-from study.report.words import slug
+from study.report.words import auc_intervals, slug
 from study.statistics.accuracy import McNemar, Proportion
+from study.statistics.clusters import named
 from study.statistics.obuchowski_rockette import Difference
 
 NO_TEST = "The data do not determine this number."
@@ -60,7 +61,7 @@ def to_json(report: Report) -> str:
             for reader, difference in result.analysis.reader_differences
         ],
         "non_inferiority": [_non_inferiority_json(row) for row in report.non_inferiority],
-        "pairs": [_pair_json(pair) for pair in analysis.pairs],
+        "pairs": [_pair_json(pair, clustered=analysis.clustered) for pair in analysis.pairs],
         "agreement": [_agreement_json(result) for result in analysis.agreement],
         "switches": [asdict(row) for row in analysis.switches],
     }
@@ -92,6 +93,8 @@ def _planned_json(test: PlannedTest) -> dict[str, Any]:
             "reference": found.reference,
             "new_value": found.new_value,
             "reference_value": found.reference_value,
+            "new_ci": list(found.new_ci) if found.new_ci else None,
+            "reference_ci": list(found.reference_ci) if found.reference_ci else None,
             "difference": found.difference,
             "se": found.se,
             "df": found.df,
@@ -128,7 +131,7 @@ def _study_json(study: StudyPart) -> dict[str, Any]:
             {
                 "reader": row.reader,
                 "mode": row.mode,
-                "peak_on_mark": _proportion_json(row.peak_on_mark),
+                "peak_on_mark": proportion_json(row.peak_on_mark),
                 "median_intersection_over_union": row.median_iou,
             }
             for row in study.marks
@@ -143,9 +146,9 @@ def _intra_json(row: IntraReaderResult) -> dict[str, Any]:
         "reader": row.reader,
         "mode": row.mode,
         "cases": row.cases,
-        "same_call": _proportion_json(row.same_call),
+        "same_call": proportion_json(row.same_call),
         "cohen_kappa": row.kappa.kappa if row.kappa else None,
-        "cohen_kappa_ci95": list(row.kappa.ci) if row.kappa and row.kappa.se > 0 else None,
+        "cohen_kappa_ci95": list(row.kappa.ci) if row.kappa and row.kappa.ci else None,
         "mean_change_of_score": row.mean_change,
         "within_case_sd_of_score": row.within_sd,
         "sentences": list(row.sentences),
@@ -195,15 +198,27 @@ def _bounds(low: float | None, high: float | None) -> list[float] | None:
     return None if low is None or high is None else [low, high]
 
 
-def _proportion_json(value: Proportion | None) -> dict[str, Any] | None:
+def proportion_json(value: Proportion | None) -> dict[str, Any] | None:
     if value is None:
         return None
     return {
         "k": value.k,
         "n": value.n,
         "value": value.value,
-        "ci95_wilson": list(value.wilson),
-        "ci95_clopper_pearson": list(value.clopper_pearson),
+        "design_effect": value.design_effect,
+        **_by_method(
+            value.design_effect != 1, "ci95", {"Wilson": value.wilson, "Clopper-Pearson": value.clopper_pearson}
+        ),
+    }
+
+
+def _by_method(clustered: bool, what: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys with the methods' names, by patient where patients have several cases."""
+    return {
+        slug(what, named(method, clustered=clustered).replace("mid-p", "mid")): list(value)
+        if isinstance(value, tuple)
+        else value
+        for method, value in values.items()
     }
 
 
@@ -216,8 +231,10 @@ def _reader_json(result: ReaderResult) -> dict[str, Any]:
         "missing_scores": result.missing,
         "missing_or_indeterminate_calls": result.calls_missing,
         "auc_empirical": auc.auc if auc else None,
-        "auc_se_delong": auc.se if auc else None,
-        "auc_ci95_delong": list(auc.ci) if auc and auc.se > 0 else None,
+        "auc_method": auc.method if auc else None,
+        slug("auc_se", auc.method if auc else "DeLong"): auc.se if auc else None,
+        **({} if auc and auc.ci else {"auc_ci95_delong": None}),
+        **{slug("auc_ci95", name): list(bounds) for name, bounds in (auc_intervals(auc) if auc else [])},
         "roc": [
             # A case is called loose at and above the threshold; the first point calls none so.
             {"false_positive_rate": x, "true_positive_rate": y, "threshold": t if math.isfinite(t) else None}
@@ -238,10 +255,10 @@ def _reader_json(result: ReaderResult) -> dict[str, Any]:
         }
         if table
         else None,
-        "sensitivity": _proportion_json(result.sensitivity),
-        "specificity": _proportion_json(result.specificity),
-        "positive_predictive_value": _proportion_json(result.positive_predictive_value),
-        "negative_predictive_value": _proportion_json(result.negative_predictive_value),
+        "sensitivity": proportion_json(result.sensitivity),
+        "specificity": proportion_json(result.specificity),
+        "positive_predictive_value": proportion_json(result.positive_predictive_value),
+        "negative_predictive_value": proportion_json(result.negative_predictive_value),
         "seconds_median": result.median_s,
         "seconds_quartiles": list(result.quartiles_s) if result.quartiles_s else None,
         "sentences": list(result.sentences),
@@ -306,7 +323,7 @@ def _non_inferiority_json(row: NonInferiority) -> dict[str, Any]:
     }
 
 
-def _mcnemar_json(table: McNemar | None) -> dict[str, Any] | None:
+def mcnemar_json(table: McNemar | None, *, clustered: bool) -> dict[str, Any] | None:
     if table is None:
         return None
     return {
@@ -314,27 +331,29 @@ def _mcnemar_json(table: McNemar | None) -> dict[str, Any] | None:
         "only_first_right": table.first_only,
         "only_second_right": table.second_only,
         "difference": table.difference,
-        "ci95_tango": list(table.tango),
-        "ci95_newcombe_10": list(table.newcombe),
-        "p_mcnemar_exact": table.exact_p,
-        "p_mcnemar_mid": table.mid_p,
-        "p_mcnemar_chi_square": table.chi2_p,
-        "p_mcnemar_chi_square_continuity_corrected": table.chi2_corrected_p,
+        "design_effect": table.design_effect,
+        **_by_method(clustered, "ci95", {"Tango": table.tango, "Newcombe 10": table.newcombe}),
+        **_by_method(
+            clustered,
+            "p",
+            {"McNemar exact": table.exact_p, "McNemar mid-p": table.mid_p, "McNemar chi-square": table.chi2_p},
+        ),
+        **({} if clustered else {"p_mcnemar_chi_square_continuity_corrected": table.chi2_corrected_p}),
     }
 
 
-def _pair_json(pair: PairResult) -> dict[str, Any]:
-    auc = pair.auc_delong
+def _pair_json(pair: PairResult, *, clustered: bool) -> dict[str, Any]:
+    auc, method = pair.auc_delong, named("DeLong", clustered=clustered)
     return {
         "first": pair.first,
         "second": pair.second,
         "cases": pair.cases,
         "generalises_to": "cases like these, read by these two",
         "auc_difference": auc.difference if auc else None,
-        "auc_difference_se_delong": auc.se if auc else None,
-        "auc_difference_ci95_delong": list(auc.ci) if auc and auc.se > 0 else None,
-        "p_delong": auc.p if auc else None,
-        "sensitivity": _mcnemar_json(pair.sensitivity_mcnemar),
-        "specificity": _mcnemar_json(pair.specificity_mcnemar),
+        slug("auc_difference_se", method): auc.se if auc else None,
+        slug("auc_difference_ci95", method): list(auc.ci) if auc and auc.ci else None,
+        slug("p", method): auc.p if auc else None,
+        "sensitivity": mcnemar_json(pair.sensitivity_mcnemar, clustered=clustered),
+        "specificity": mcnemar_json(pair.specificity_mcnemar, clustered=clustered),
         "sentences": list(pair.sentences),
     }

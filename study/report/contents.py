@@ -7,13 +7,14 @@ from statistics import median
 
 from study.analysis import Analysis, IntraReaderResult, SwitchResult, analyse, intra_reader, switches
 from study.analysis.planned import PlannedTest, carry_out
+from study.analysis.whole import Told
 from study.dossier import Dossier
 from study.protocol import AnalysisPlan
 from study.report.multi_reader import MultiReaderTest, NonInferiority, multi_reader_tests, non_inferiorities
 from study.report.provenance import Provenance
 from study.report.words import counted
 from study.scores import ScoreTable
-from study.statistics.accuracy import Proportion, proportion
+from study.statistics.accuracy import Proportion, proportion_of
 from study.statistics.roc import NotEstimableError
 from study.study_scores import StudyScores
 
@@ -85,15 +86,21 @@ def report_of_table(
     plan: AnalysisPlan | None = None,
     margin: float | None = None,
     notice: str = "",
+    tell: Told = lambda _what: None,
 ) -> Report:
-    """Of scores from a file. Raises NotEstimableError when no case has a known truth."""
-    analysis = analyse(table, algorithm)
+    """Of scores from a file. tell: told what comes next. Raises NotEstimableError when no case has a known truth."""
+    analysis = analyse(table, algorithm, tell)
+    tell("the registered analysis")
     planned = carry_out(table, plan, analysis.algorithm) if plan is not None else ()
     return Report(analysis, provenance, table, plan, planned, margin, notice)
 
 
 def report_of_study(
-    scores: StudyScores, dossier: Dossier, provenance: Provenance, margin: float | None = None
+    scores: StudyScores,
+    dossier: Dossier,
+    provenance: Provenance,
+    margin: float | None = None,
+    tell: Told = lambda _what: None,
 ) -> Report:
     """Of an unsealed study: the registered analysis is the protocol's. Raises NotEstimableError."""
     plan, table = dossier.protocol.plan, scores.table
@@ -111,8 +118,8 @@ def report_of_study(
         departures(dossier, scores),
         _marks_rows(scores),
     )
-    planned = carry_out(table, plan, algorithm)
-    return Report(analyse(table, algorithm), provenance, table, plan, planned, margin, notice_of(dossier), study)
+    planned = carry_out(table, plan, algorithm, absent_are_missing=False)
+    return Report(analyse(table, algorithm, tell), provenance, table, plan, planned, margin, notice_of(dossier), study)
 
 
 def _together(scores: StudyScores) -> ScoreTable:
@@ -121,15 +128,16 @@ def _together(scores: StudyScores) -> ScoreTable:
     if not len(sham):
         return table
     rows = [
-        {"reader": reader, "mode": mode, "case": case, "truth": truth, "score": score, "call": call}
+        {"reader": reader, "mode": mode, "case": case, "truth": truth, "score": score, "call": call, "patient": patient}
         for held in (table, sham)
-        for reader, mode, case, truth, score, call in zip(
+        for reader, mode, case, truth, score, call, patient in zip(
             held.reader,
             held.mode,
             held.case,
             held.truth.tolist(),
             held.score.tolist(),
             [None] * len(held) if held.call is None else [c if c >= 0 else None for c in held.call.tolist()],
+            held.patient or held.case,
             strict=True,
         )
     ]
@@ -138,11 +146,14 @@ def _together(scores: StudyScores) -> ScoreTable:
 
 def _marks_rows(scores: StudyScores) -> tuple[MarksRow, ...]:
     rows = []
+    patient = scores.sham.case_patient | scores.table.case_patient
     for reader, mode in ((row.reader, row.mode) for row in scores.flow.readers):
-        held = [row.overlap for row in scores.marks if (row.reader, row.mode) == (reader, mode)]
+        held = [row for row in scores.marks if (row.reader, row.mode) == (reader, mode)]
         if held:
-            hits = proportion(sum(overlap.peak_on_mark for overlap in held), len(held))
-            rows.append(MarksRow(reader, mode, hits, median(overlap.iou for overlap in held)))
+            hits = proportion_of(
+                [row.overlap.peak_on_mark for row in held], [patient.get(row.case, row.case) for row in held]
+            )
+            rows.append(MarksRow(reader, mode, hits, median(row.overlap.iou for row in held)))
     return tuple(rows)
 
 

@@ -126,7 +126,7 @@ def _of_inference(endpoint: str, inference: Inference, method: str, covariance: 
             Comparison(d.first, d.second, d.difference, d.se, d.df, d.ci if d.se > 0 else None, d.p)
             for d in inference.differences
         ),
-        tuple((mean.mode, mean.mean, mean.se, mean.ci if mean.se > 0 else None) for mean in inference.means),
+        tuple((mean.mode, mean.mean, mean.se, mean.ci_logit) for mean in inference.means),
         (inference.caution,) if inference.caution else (),
     )
 
@@ -138,7 +138,7 @@ def _u_tests(u: UAnalysis | None) -> list[MultiReaderTest]:
     test = MultiReaderTest(
         "AUC",
         METHODS[Method.U_STATISTICS],
-        "unbiased",
+        "unbiased by patient" if "by patient" in u.method else "unbiased",
         "Obuchowski-Gallas-Hillis (BDG)",
         u.generalises_to,
         "t",
@@ -147,27 +147,32 @@ def _u_tests(u: UAnalysis | None) -> list[MultiReaderTest]:
         only.df if only is not None else None,
         only.p_t if only is not None else None,
         tuple(Comparison(d.first, d.second, d.difference, d.se, d.df, d.ci, d.p_t) for d in u.differences),
-        tuple((mode.mode, mode.auc, mode.se, None) for mode in u.modes),
+        tuple((mode.mode, mode.auc, mode.se, mode.ci) for mode in u.modes),
         tuple(dict.fromkeys(d.caution for d in u.differences if d.caution)),
     )
     return [test]
 
 
 def _against_test(one: OneAgainstMany, algorithm: str) -> MultiReaderTest:
-    difference = Comparison(MEAN_OF_READERS, algorithm, one.difference, one.se, one.df, one.ci, one.p)
+    # The CNN minus the readers, as everywhere.
+    bounds = (-one.ci[1], -one.ci[0]) if one.t is not None else None
+    difference = Comparison(algorithm, MEAN_OF_READERS, -one.difference, one.se, one.df, bounds, one.p)
     return MultiReaderTest(
         "AUC",
         METHODS[Method.ONE_AGAINST_MANY],
-        "Obuchowski clustered" if "clustered" in one.method else "jackknife",
+        one.covariance,
         "Hillis",
         one.generalises_to,
         "t",
-        one.t,
+        -one.t if one.t is not None else None,
         None,
         one.df,
         one.p,
         (difference,),
-        ((algorithm, one.algorithm, None, None), (MEAN_OF_READERS, one.reader_mean, None, None)),
+        (
+            (algorithm, one.algorithm, None, one.algorithm_ci),
+            (MEAN_OF_READERS, one.reader_mean, None, one.reader_mean_ci),
+        ),
         (one.caution,) if one.caution else (),
     )
 

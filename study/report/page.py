@@ -15,7 +15,7 @@ from study.report.guidelines import items_of
 from study.report.multi_reader import METHODS
 from study.report.provenance import Provenance
 from study.report.study_words import about_the_plan, about_the_study
-from study.report.words import degrees, interval, number, p_value, share, small, when
+from study.report.words import MCNEMARS, auc_intervals, degrees, interval, number, p_value, share, small, when
 from study.statistics.obuchowski_rockette import Components
 from study.study_scores import StudyScores
 
@@ -48,7 +48,7 @@ def to_html(report: Report) -> str:
         loader=DictLoader(parts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"num": number, "p": p_value, "ci": interval, "share": share, "df": degrees, "small": small}
-    environment.filters["when"] = when
+    environment.filters |= {"when": when, "intervals": auc_intervals}
     analysis, study = report.analysis, report.study
     has_times = any(result.median_s is not None for result in analysis.reader_results)
     return environment.get_template("frame").render(
@@ -74,4 +74,5 @@ def to_html(report: Report) -> str:
         has_times=has_times,
         one_reader=ONE_READER,
         components=COMPONENTS,
+        mcnemars=MCNEMARS,
     )

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+import json
+
 from study.analysis import ONE_READER, possible_pairings
+from study.report.as_json import mcnemar_json, proportion_json
 from study.report.words import interval, number, said_p
 from study.statistics.accuracy import proportion
+
+
+def published_table_json(names: tuple[str, str], loose: tuple[int, int, int], not_loose: tuple[int, int, int]) -> str:
+    """The same as `published_table_report`, as JSON."""
+    endpoints = []
+    for label, (first, second, n) in (("sensitivity", loose), ("specificity", not_loose)):
+        endpoints.append(
+            {
+                "endpoint": label,
+                "readers": [
+                    {"reader": name, **(proportion_json(proportion(k, n)) or {})}
+                    for name, k in zip(names, (first, second), strict=True)
+                ],
+                "possible_pairings": [
+                    mcnemar_json(table, clustered=False) for table in possible_pairings(first, second, n)
+                ],
+            }
+        )
+    document = {"format": "lucency-published-counts", "version": 1, "first": names[0], "second": names[1]}
+    return json.dumps(document | {"endpoints": endpoints, "caution": ONE_READER}, indent=1, ensure_ascii=False) + "\n"
 
 
 def published_table_report(names: tuple[str, str], loose: tuple[int, int, int], not_loose: tuple[int, int, int]) -> str:

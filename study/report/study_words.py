@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from study.dossier import Dossier
 from study.protocol import (
     AnalysisPlan,
@@ -12,6 +14,7 @@ from study.protocol import (
     Method,
     Missing,
     Multiplicity,
+    NegativeVariance,
     Protocol,
     Scale,
     StudyDesign,
@@ -33,7 +36,9 @@ _METHODS = {
         "Obuchowski-Rockette, readers and cases random, Hillis degrees of freedom; jackknife covariance, or by patient "
         "(Obuchowski 1997) where patients have several cases"
     ),
-    Method.U_STATISTICS: "U-statistics (Gallas 2009), unbiased variance, BDG degrees of freedom",
+    Method.U_STATISTICS: (
+        "U-statistics (Gallas 2009), unbiased variance, by patient where patients have several cases, BDG degrees of freedom"
+    ),
     Method.ONE_AGAINST_MANY: (
         "one algorithm against readers (Hillis), readers and cases random; jackknife covariance, or by patient where "
         "patients have several cases"
@@ -49,11 +54,20 @@ _MULTIPLICITY = {
     Multiplicity.FIXED_SEQUENCE: (
         "fixed sequence, primary endpoint first: each endpoint decides only if the one before it was significant"
     ),
-    Multiplicity.HOLM: "Holm's step-down correction over the primary and the secondary endpoints",
+    Multiplicity.HOLM: "Holm's step-down correction over the primary endpoint and the secondary endpoints that are tested",
+    Multiplicity.HOLM_OVER_PRIMARY: (
+        "Holm's step-down correction over the primary endpoints: there is one, so nothing is corrected, and the secondary "
+        "ones describe"
+    ),
+}
+NEGATIVE_VARIANCE = {
+    NegativeVariance.NO_TEST: "no test and no interval",
+    NegativeVariance.MLE: "the MLE variance takes its place, as iMRMC prints it",
 }
 _MISSING = {
     Missing.COUNT_AS_ERROR: "count as a wrong call and the worst score",
-    Missing.LEAVE_OUT: "are left out",
+    Missing.LEAVE_OUT: "are left out, and with them the case for all readers where the method needs complete cases",
+    Missing.AVAILABLE: "are left out alone; Obuchowski-Rockette then takes unbiased covariances",
 }
 
 
@@ -67,6 +81,7 @@ def about_the_plan(plan: AnalysisPlan) -> list[tuple[str, str]]:
         ("Primary endpoint", _ENDPOINTS[plan.endpoint]),
         ("Hypothesis", hypothesis),
         ("Method", _METHODS[plan.method]),
+        *_compared(plan),
         ("Missing readings", _MISSING[plan.missing]),
         ("Indeterminate readings", _INDETERMINATE[plan.indeterminate]),
         ("Secondary endpoints", "; ".join(plan.secondary) or "none"),
@@ -74,6 +89,16 @@ def about_the_plan(plan: AnalysisPlan) -> list[tuple[str, str]]:
     ]
     if plan.effect is not None and plan.power is not None:
         rows.append(("Planned to find", f"a difference of {plan.effect:g} with a power of {plan.power:g}"))
+    return rows
+
+
+def _compared(plan: AnalysisPlan) -> list[tuple[str, str]]:
+    """What only some plans name."""
+    rows = []
+    if plan.new_mode is not msgspec.UNSET and plan.reference_mode is not msgspec.UNSET:
+        rows.append(("Compared", f"{plan.new_mode} (new) minus {plan.reference_mode} (reference)"))
+    if plan.negative_variance is not msgspec.UNSET:
+        rows.append(("Where the unbiased variance is not positive", NEGATIVE_VARIANCE[plan.negative_variance]))
     return rows
 
 

@@ -6,7 +6,7 @@ from study.analysis import Analysis
 from study.analysis.planned import PlannedTest
 from study.report.contents import Report
 from study.report.multi_reader import METHODS, READERS_AND_CASES, MultiReaderTest
-from study.report.words import counted, interval, number, said_p, share, who_read
+from study.report.words import auc_intervals, counted, interval, number, said_p, share, who_read
 from study.statistics.accuracy import Proportion
 
 _MOST_READERS = 40
@@ -50,23 +50,37 @@ def _planned_lines(test: PlannedTest) -> list[str]:
     corrected = f", corrected {said_p(test.adjusted_p)}" if test.adjusted_p is not None else ""
     methods = f"{METHODS[test.method]}, {found.covariance} covariance, {found.df_rule} degrees of freedom"
     difference = f"{found.new} minus {found.reference}: {number(found.difference)} ({_interval(found.ci)})"
+    means = "; ".join(
+        _mean(*each)
+        for each in (
+            (found.new, found.new_value, found.new_ci),
+            (found.reference, found.reference_value, found.reference_ci),
+        )
+    )
     return [
         f"{kind}: {test.endpoint}, {methods}; speaks for {found.generalises_to}",
+        f"  {means}",
         f"  {difference}, {said_p(test.p)}{corrected}",
         f"  {test.verdict}",
     ]
+
+
+def _mean(name: str, value: float, bounds: tuple[float, float] | None) -> str:
+    return f"{name} {number(value)}" + (f" ({interval(bounds)})" if bounds else "")
 
 
 def _reader_lines(analysis: Analysis) -> list[str]:
     lines = []
     for result in analysis.reader_results[:_MOST_READERS]:
         auc = result.auc_delong
-        bounds = f" ({interval(auc.ci)}, DeLong)" if auc and auc.se > 0 else ""
+        held = "; ".join(f"{interval(ci)}, {name}" for name, ci in auc_intervals(auc)) if auc else ""
+        bounds = f" ({held})" if held else ""
         parts = [f"AUC {number(auc.auc)}{bounds}"] if auc else []
         if result.calls:
             named = (("sensitivity", result.sensitivity), ("specificity", result.specificity))
-            parts += [f"{name} {share(value)}{_exact(value)}" for name, value in named]
-        lines.append(f"{result.reader}, {result.mode}: {'; '.join(parts) or 'no number'}")
+            exact = analysis.method("Clopper-Pearson")
+            parts += [f"{name} {share(value)}{_exact(value, exact)}" for name, value in named]
+        lines.append(f"{analysis.named(result)}: {'; '.join(parts) or 'no number'}")
         lines += [f"  {sentence}" for sentence in result.sentences]
     if len(analysis.reader_results) > _MOST_READERS:
         lines.append(f"and {len(analysis.reader_results) - _MOST_READERS} more; see --json or --html")
@@ -77,8 +91,8 @@ def _interval(bounds: tuple[float, float] | None) -> str:
     return "no interval" if bounds is None else interval(bounds)
 
 
-def _exact(value: Proportion | None) -> str:
-    return f" ({interval(value.clopper_pearson)}, Clopper-Pearson)" if value is not None and value.n else ""
+def _exact(value: Proportion | None, method: str) -> str:
+    return f" ({interval(value.clopper_pearson)}, {method})" if value is not None and value.n else ""
 
 
 def _pair_lines(analysis: Analysis) -> list[str]:
@@ -88,13 +102,17 @@ def _pair_lines(analysis: Analysis) -> list[str]:
         title = f"Exploratory: {pair.first} minus {pair.second}, {pair.cases} cases; speaks for cases like these, read by these two"
         lines += ["", title]
         if pair.auc_delong:
-            bounds = f" ({interval(pair.auc_delong.ci)})" if pair.auc_delong.se > 0 else ""
-            lines.append(f"  AUC: {number(pair.auc_delong.difference)}{bounds}, DeLong {said_p(pair.auc_delong.p)}")
+            bounds = f" ({interval(pair.auc_delong.ci)})" if pair.auc_delong.ci else ""
+            lines.append(
+                f"  AUC: {number(pair.auc_delong.difference)}{bounds}, {pair.auc_delong.method} {said_p(pair.auc_delong.p)}"
+            )
         for of, table in (("sensitivity", pair.sensitivity_mcnemar), ("specificity", pair.specificity_mcnemar)):
             if table is not None:
                 lines.append(
-                    f"  {of}: {number(table.difference)} (Tango {interval(table.tango)}; Newcombe {interval(table.newcombe)}), "
-                    f"McNemar exact {said_p(table.exact_p)}, mid-p {said_p(table.mid_p).removeprefix('p ').removeprefix('= ')}"
+                    f"  {of}: {number(table.difference)} ({analysis.method('Tango')} {interval(table.tango)}; "
+                    f"{analysis.method('Newcombe 10').replace(' 10', '')} {interval(table.newcombe)}), {analysis.method('McNemar exact')} "
+                    f"{said_p(table.exact_p)}, {analysis.method('McNemar mid-p').removeprefix('McNemar ')} "
+                    f"{said_p(table.mid_p).removeprefix('p ').removeprefix('= ')}"
                 )
         lines += [f"  {sentence}" for sentence in pair.sentences]
     return lines

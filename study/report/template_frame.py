@@ -88,14 +88,15 @@ MACROS = """\
 {% endmacro %}
 {% macro planned_table(tests, method_names, one_sided) %}
 <table>
-<thead><tr><th>Endpoint</th><th>Method, covariance, degrees of freedom</th><th>Speaks for</th><th>Compared</th><th>Each</th>
+<thead><tr><th>Endpoint</th><th>Method, covariance, degrees of freedom</th><th>Speaks for</th><th>Compared</th><th>Mean of each (interval)</th>
 <th>Difference (interval)</th><th>SE; df</th><th>p</th><th>p, corrected</th></tr></thead><tbody>
 {% for test in tests if test.estimate %}
 {% set e = test.estimate %}
 <tr class="first"><td>{{ test.endpoint }}{% if test.primary %}, primary{% endif %}</td>
 <td>{{ method_names[test.method] }}; {{ e.covariance }} covariance; {{ e.df_rule }}</td>
 <td>{{ e.generalises_to }}; from {{ e.readers }} readers, {{ e.cases }} cases</td>
-<td>{{ e.new }} − {{ e.reference }}</td><td class="n">{{ e.new_value|num }}; {{ e.reference_value|num }}</td>
+<td>{{ e.new }} − {{ e.reference }}</td><td class="n">{{ e.new }} {{ e.new_value|num }}{% if e.new_ci %} ({{ e.new_ci|ci }}){% endif %}<br>
+{{ e.reference }} {{ e.reference_value|num }}{% if e.reference_ci %} ({{ e.reference_ci|ci }}){% endif %}</td>
 <td class="n">{{ e.difference|num }}{% if e.ci %}<br>{{ "%g"|format(100 * (1 - test.alpha)) }} %: {{ e.ci|ci }}{% endif %}</td>
 <td class="n">{{ e.se|num(4) }}; {{ e.df|df }}</td>
 <td class="n">{{ test.p|p }}{% if test.hypothesis == one_sided %}<br>one-sided, margin {{ "%g"|format(test.margin) }}{% endif %}</td>
@@ -116,7 +117,7 @@ MACROS = """\
 <tr><td>{{ pair.first }} − {{ pair.second }}</td><td>{{ label }}</td><td class="n">{{ table.n }}</td>
 <td class="n">{{ table.first_only }} / {{ table.second_only }}</td><td class="n">{{ table.difference|num }}</td>
 <td class="n">{{ table.tango|ci }}</td><td class="n">{{ table.newcombe|ci }}</td>
-<td class="n">{{ table.exact_p|p }}</td><td class="n">{{ table.mid_p|p }}</td></tr>
+<td class="n">{{ table.exact_p|p }}</td><td class="n">{{ table.mid_p|p }}</td><td class="n">{{ table.chi2_p|p }}</td></tr>
 {% endmacro %}
 {% macro test_table(tests) %}
 <table>
@@ -158,6 +159,6 @@ MACROS = """\
 <td class="n">{{ se|num(4) }}</td></tr>
 {% endfor %}{% endfor %}
 </tbody></table>
-<p class="note">Intervals of means are symmetric, so near 1 they may reach beyond it; no AUC, sensitivity or specificity does.</p>
+<p class="note">Intervals of means are computed on the logit scale, so they stay within 0 and 1.</p>
 {% endmacro %}
 """

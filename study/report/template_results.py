@@ -12,7 +12,7 @@ RESULTS = """\
 </div>
 <p>Design: {{ analysis.design }}.{% if analysis.algorithm %} Algorithm: {{ analysis.algorithm }}.{% endif %}</p>
 <table><thead><tr><th>Reader</th><th>Mode</th><th>Read</th><th>Without a score</th><th>Missing or indeterminate calls</th></tr></thead><tbody>
-{% for r in analysis.reader_results %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.cases }}</td>
+{% for r in analysis.reader_results %}<tr><td>{{ r.reader }}</td><td>{{ analysis.mode_of(r) }}</td><td class="n">{{ r.cases }}</td>
 <td class="n">{{ r.missing }}</td><td class="n">{{ r.calls_missing if r.calls else "no calls" }}</td></tr>{% endfor %}
 </tbody></table>
 <p class="note">A missing or indeterminate call counts as an error; a reading without a score is left out of AUC.</p>
@@ -35,8 +35,9 @@ RESULTS = """\
 {% if analysis.algorithm_against_readers %}
 {% set one = analysis.algorithm_against_readers %}
 <h2>Algorithm against readers</h2>
-<p>{{ analysis.algorithm }}: AUC {{ one.algorithm|num }}; mean of {{ one.readers|length }} readers: {{ one.reader_mean|num }};
-readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|p }}.
+<p>{{ analysis.algorithm }}: AUC {{ one.algorithm|num }}{% if one.algorithm_ci %} ({{ one.algorithm_ci|ci }}){% endif %};
+mean of {{ one.readers|length }} readers: {{ one.reader_mean|num }}{% if one.reader_mean_ci %} ({{ one.reader_mean_ci|ci }}){% endif %};
+{{ analysis.algorithm }} minus readers {{ (-one.difference)|num }} ({{ (-one.ci[1], -one.ci[0])|ci }}), p: {{ one.p|p }}.
 {{ one.method }}; speaks for {{ one.generalises_to }}. {{ one.caution }}</p>
 <p class="note">As if these were the only cases (one-sample t, for comparison only): p: {{ one.p_fixed_cases|p }}.</p>
 {% endif %}
@@ -53,22 +54,22 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 {% endif %}
 
 <h2>Each reader</h2>
-<div class="wide"><table><thead><tr><th>Reader</th><th>Mode</th><th>Loose / not loose</th><th>AUC</th><th>SE (DeLong)</th><th>95 % CI (DeLong)</th></tr></thead><tbody>
-{% for r in analysis.reader_results %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td>
+<div class="wide"><table><thead><tr><th>Reader</th><th>Mode</th><th>Loose / not loose</th><th>AUC</th><th>SE ({{ analysis.method("DeLong") }})</th><th>95 % CI</th></tr></thead><tbody>
+{% for r in analysis.reader_results %}<tr><td>{{ r.reader }}</td><td>{{ analysis.mode_of(r) }}</td>
 {% if r.auc_delong %}<td class="n">{{ r.auc_delong.positives }} / {{ r.auc_delong.negatives }}</td><td class="n">{{ r.auc_delong.auc|num }}</td>
-<td class="n">{{ r.auc_delong.se|num(4) }}</td><td class="n">{% if r.auc_delong.se %}{{ r.auc_delong.ci|ci }}{% else %}–{% endif %}</td>{% else %}<td colspan="4">–</td>{% endif %}</tr>
+<td class="n">{{ r.auc_delong.se|num(4) }}</td><td class="n">{% for name, bounds in r.auc_delong|intervals %}{{ bounds|ci }} ({{ name }}){% if not loop.last %}<br>{% endif %}{% else %}–{% endfor %}</td>{% else %}<td colspan="4">–</td>{% endif %}</tr>
 {% for sentence in r.sentences %}<tr><td></td><td colspan="5" class="said">{{ sentence }}</td></tr>{% endfor %}{% endfor %}
 </tbody></table></div>
 {% if has_calls %}
-<h3>2×2 tables, with 95 % intervals (Wilson; Clopper-Pearson)</h3>
+<h3>2×2 tables, with 95 % intervals ({{ analysis.method("Wilson") }}; {{ analysis.method("Clopper-Pearson") }})</h3>
 <div class="wide"><table><thead><tr><th>Reader</th><th>Mode</th><th>TP</th><th>FN</th><th>TN</th><th>FP</th><th>Sensitivity</th><th>Specificity</th><th>PPV</th><th>NPV</th></tr></thead><tbody>
-{% for r in analysis.reader_results if r.calls %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td>
+{% for r in analysis.reader_results if r.calls %}<tr><td>{{ r.reader }}</td><td>{{ analysis.mode_of(r) }}</td>
 <td class="n">{{ r.calls.true_positive }}</td><td class="n">{{ r.calls.false_negative }}</td>
 <td class="n">{{ r.calls.true_negative }}</td><td class="n">{{ r.calls.false_positive }}</td>
 {% for v in (r.sensitivity, r.specificity, r.positive_predictive_value, r.negative_predictive_value) %}
 <td class="n">{{ v|share }}{% if v.n %}<br>{{ v.wilson|ci }}<br>{{ v.clopper_pearson|ci }}{% endif %}</td>{% endfor %}</tr>{% endfor %}
 </tbody></table></div>
-<p class="note">Predictive values hold at the share of loose cases in this file. First interval Wilson, second Clopper-Pearson.</p>
+<p class="note">Predictive values hold at the share of loose cases in this file. First interval {{ analysis.method("Wilson") }}, second {{ analysis.method("Clopper-Pearson") }}.</p>
 {% endif %}
 
 <h2>Plots</h2>
@@ -83,16 +84,17 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 <h2>Comparisons of two</h2>
 <p class="note">Each speaks for cases like these, read by these two; not for readers in general. Not corrected for multiplicity.</p>
 {% if analysis.pairs %}
-<div class="wide"><table><thead><tr><th>First − second</th><th>Cases</th><th>AUC difference</th><th>95 % CI (DeLong)</th><th>p (DeLong)</th></tr></thead><tbody>
-{% for pair in analysis.pairs %}<tr><td>{{ pair.first }} − {{ pair.second }}</td><td class="n">{{ pair.cases }}</td>
-{% if pair.auc_delong %}<td class="n">{{ pair.auc_delong.difference|num }}</td><td class="n">{% if pair.auc_delong.se > 0 %}{{ pair.auc_delong.ci|ci }}{% else %}–{% endif %}</td>
+<div class="wide"><table><thead><tr><th>First − second</th><th>Cases</th><th>AUC difference</th><th>95 % CI ({{ analysis.method("DeLong") }})</th><th>p ({{ analysis.method("DeLong") }})</th></tr></thead><tbody>
+{% for pair in analysis.listed_pairs %}<tr><td>{{ pair.first }} − {{ pair.second }}</td><td class="n">{{ pair.cases }}</td>
+{% if pair.auc_delong %}<td class="n">{{ pair.auc_delong.difference|num }}</td><td class="n">{{ pair.auc_delong.ci|ci }}</td>
 <td class="n">{{ pair.auc_delong.p|p }}</td>{% else %}<td colspan="3">–</td>{% endif %}</tr>
 {% for sentence in pair.sentences %}<tr><td colspan="5" class="said">{{ sentence }}</td></tr>{% endfor %}{% endfor %}
 </tbody></table></div>
 {% if has_calls %}
 <div class="wide"><table><thead><tr><th>First − second</th><th>Of</th><th>Cases</th><th>Only first / only second right</th><th>Difference</th>
-<th>95 % CI (Tango)</th><th>95 % CI (Newcombe 10)</th><th>p (McNemar exact)</th><th>p (McNemar mid-p)</th></tr></thead><tbody>
-{% for pair in analysis.pairs %}{% if pair.sensitivity_mcnemar %}{{ t.mcnemar("sensitivity", pair, pair.sensitivity_mcnemar) }}{% endif %}
+<th>95 % CI ({{ analysis.method("Tango") }})</th><th>95 % CI ({{ analysis.method("Newcombe 10") }})</th>
+{% for name in mcnemars %}<th>p ({{ analysis.method(name) }})</th>{% endfor %}</tr></thead><tbody>
+{% for pair in analysis.listed_pairs %}{% if pair.sensitivity_mcnemar %}{{ t.mcnemar("sensitivity", pair, pair.sensitivity_mcnemar) }}{% endif %}
 {% if pair.specificity_mcnemar %}{{ t.mcnemar("specificity", pair, pair.specificity_mcnemar) }}{% endif %}{% endfor %}
 </tbody></table></div>
 {% endif %}
@@ -111,7 +113,7 @@ readers minus algorithm {{ one.difference|num }} ({{ one.ci|ci }}), p: {{ one.p|
 {% if has_times %}
 <h2>Time per case</h2>
 <table><thead><tr><th>Reader</th><th>Mode</th><th>Median, active seconds</th><th>Quartiles</th></tr></thead><tbody>
-{% for r in analysis.reader_results if r.median_s is not none %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.median_s|num(1) }}</td>
+{% for r in analysis.reader_results if r.median_s is not none %}<tr><td>{{ r.reader }}</td><td>{{ analysis.mode_of(r) }}</td><td class="n">{{ r.median_s|num(1) }}</td>
 <td class="n">{{ r.quartiles_s|ci(1) }}</td></tr>{% endfor %}
 </tbody></table>
 {% endif %}

@@ -47,11 +47,11 @@ readers follow it; they are in no other number of this report, and never in the 
 
 {% if study.intra_reader %}
 <h2>Agreement of readers with themselves</h2>
-<table><thead><tr><th>Reader</th><th>Mode</th><th>Cases read twice</th><th>Same call (95 % CI, Wilson)</th><th>Cohen's kappa (95 % CI)</th>
+<table><thead><tr><th>Reader</th><th>Mode</th><th>Cases read twice</th><th>Same call (95 % CI, {{ analysis.method("Wilson") }})</th><th>{{ analysis.method("Cohen kappa") }} (95 % CI)</th>
 <th>Mean change of score</th><th>Within-case SD of score</th></tr></thead><tbody>
 {% for r in study.intra_reader %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.cases }}</td>
 <td class="n">{{ r.same_call|share }}{% if r.same_call and r.same_call.n %} ({{ r.same_call.wilson|ci }}){% endif %}</td>
-<td class="n">{% if r.kappa %}{{ r.kappa.kappa|num }}{% if r.kappa.se %} ({{ r.kappa.ci|ci }}){% endif %}{% else %}–{% endif %}</td>
+<td class="n">{% if r.kappa %}{{ r.kappa.kappa|num }}{% if r.kappa.ci %} ({{ r.kappa.ci|ci }}){% endif %}{% else %}–{% endif %}</td>
 <td class="n">{{ r.mean_change|num(1) }}</td><td class="n">{{ r.within_sd|num(1) }}</td></tr>
 {% for sentence in r.sentences %}<tr><td></td><td colspan="6" class="said">{{ sentence }}</td></tr>{% endfor %}{% endfor %}
 </tbody></table>
@@ -60,7 +60,7 @@ readers follow it; they are in no other number of this report, and never in the 
 {% if study.marks %}
 <h2>Marks against the CNN's map</h2>
 <p class="note">Two opinions about a place. Where a lesion truly lies is not known, so none of this is accuracy.</p>
-<table><thead><tr><th>Reader</th><th>Mode</th><th>Map's peak on a mark (95 % CI, Wilson)</th><th>Median overlap (intersection over union)</th></tr></thead><tbody>
+<table><thead><tr><th>Reader</th><th>Mode</th><th>Map's peak on a mark (95 % CI, {{ analysis.method("Wilson") }})</th><th>Median overlap (intersection over union)</th></tr></thead><tbody>
 {% for r in study.marks %}<tr><td>{{ r.reader }}</td><td>{{ r.mode }}</td><td class="n">{{ r.peak_on_mark|share }} ({{ r.peak_on_mark.wilson|ci }})</td>
 <td class="n">{{ r.median_iou|num(2) }}</td></tr>{% endfor %}
 </tbody></table>

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 
 from study.analysis import Analysis
 from study.statistics.accuracy import Proportion
+from study.statistics.roc import AucEstimate
+
+MANY_DEGREES = 100_000
+MCNEMARS = ("McNemar exact", "McNemar mid-p", "McNemar chi-square")  # in the order in which tables show them
 
 
 def slug(*words: str) -> str:
@@ -36,7 +40,19 @@ def p_value(value: float | None) -> str:
 
 
 def degrees(value: float | None) -> str:
+    """Degrees of freedom; so many that t is the normal distribution are not spelt out."""
+    if value is not None and MANY_DEGREES < value < math.inf:
+        return f"> {MANY_DEGREES:,}"
     return number(value, 1) if value is None or value != int(value if math.isfinite(value) else 0) else f"{int(value)}"
+
+
+def auc_intervals(auc: AucEstimate) -> list[tuple[str, tuple[float, float]]]:
+    """(method, bounds) of each interval that this AUC has; those by patient are on the logit scale alone."""
+    if auc.ci is None:
+        return []
+    if auc.method != "DeLong":
+        return [(f"logit, {auc.method}", auc.ci)]
+    return [("DeLong", auc.ci), *([("logit", auc.ci_logit)] if auc.ci_logit else [])]
 
 
 def interval(bounds: Sequence[float] | None, digits: int = 3) -> str:

@@ -24,9 +24,11 @@ from study.protocol import (
     Endpoint,
     Hypothesis,
     Method,
+    NegativeVariance,
     Part,
     StudyDesign,
     TrainingData,
+    protocol_problems,
     protocol_sha256,
 )
 from study.protocol_page import protocol_page
@@ -146,10 +148,15 @@ def test_choices_that_leave_no_alternative_follow(wizard):
     assert (protocol.arms, protocol.plan.method) == (Arms.UNAIDED, Method.ONE_AGAINST_MANY)
     assert not wizard.cnn.sham.field.isEnabled()
     assert "never see the CNN" in wizard.cnn.sham.field.toolTip()
-    assert not wizard.analysis.endpoint.buttons[1].isEnabled()
+    wizard.analysis.endpoint.pick(Endpoint.SENSITIVITY)  # the study's own question: also for the CNN against readers
+    assert not [s for s in protocol_problems(wizard.state.protocol) if "AUC" in s]
+    assert not wizard.analysis.negative_variance.isEnabled()
     wizard.design.design.pick(StudyDesign.SPLIT_PLOT)
     protocol = wizard.state.protocol
     assert (protocol.arms, protocol.blocks, protocol.plan.method) == (Arms.SEQUENTIAL, 2, Method.U_STATISTICS)
+    assert (protocol.plan.new_mode, protocol.plan.reference_mode) == ("aided", "unaided")
+    assert protocol.plan.negative_variance is NegativeVariance.MLE
+    assert wizard.analysis.negative_variance.isEnabled()
     wizard.design.design.pick(StudyDesign.CROSSED)
     wizard.design.arms.pick(Arms.CROSSOVER)
     wizard.design.washout.field.setValue(14)

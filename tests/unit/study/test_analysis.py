@@ -76,7 +76,8 @@ def test_incomplete_designs_and_single_class_are_said():
     ]
     analysis = analyse(ScoreTable.from_rows(rows))
     assert analysis.design is Design.INCOMPLETE
-    assert not analysis.crossed
+    assert {str(result.covariance) for result in analysis.crossed} == {"unbiased"}
+    assert any("2 of 72 readings" in sentence for sentence in analysis.sentences)
     assert analysis.u_statistics is not None
     one_kind = analyse(ScoreTable.from_rows([dict(row, truth=1) for row in rows]))
     assert any("one kind" in sentence for sentence in one_kind.sentences)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,33 @@ def test_without_qt_a_pdf_is_a_sentence(scores, tmp_path, capsys):
     error = capsys.readouterr().err
     assert "A PDF needs Qt (PySide6), which cannot be loaded here" in error
     assert error.count("\n") == 1
+
+
+def test_a_long_analysis_says_what_it_computes(tmp_path, capsys, monkeypatch):
+    table = "reader,mode,case,truth,score\n" + "".join(
+        f"r{r},{m},c{c},{c % 2},{(c * 7 + r * 3 + (m == 'b')) % 11}\n"
+        for r in range(3)
+        for m in "ab"
+        for c in range(12)
+    )
+    (tmp_path / "scores.csv").write_text(table)
+    assert run("analyse", tmp_path / "scores.csv") == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.modules["study.commands.analyse"], "SILENT_S", 0.0)
+    assert run("analyse", tmp_path / "scores.csv") == 0
+    said = capsys.readouterr().err
+    for what in ("each reader", "several readers", "comparisons of two, 9 of 9", "agreement"):
+        assert f"Computing: {what} …" in said
+
+
+def test_published_counts_as_json(tmp_path, capsys):
+    out = tmp_path / "published.json"
+    given = ("--published", "CNN", "16/17", "22/23", "--published", "surgeon", "9/17", "22/23")
+    assert run("analyse", *given, "--json", out) == 0
+    document = json.loads(out.read_text())
+    sensitivity, _ = document["endpoints"]
+    assert [table["p_mcnemar_exact"] for table in sensitivity["possible_pairings"]] == pytest.approx(
+        [2 / 2**7, 20 / 2**9]
+    )
+    assert sensitivity["readers"][0]["ci95_clopper_pearson"] == pytest.approx([0.7131, 0.9985], abs=1e-4)
+    assert run("analyse", *given, "--html", tmp_path / "x.html") == 2

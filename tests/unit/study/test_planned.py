@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from study.analysis import ONE_READER
+from study.analysis import ONE_READER, analyse
 from study.analysis.planned import as_registered, carry_out
 from study.protocol import AnalysisPlan, Endpoint, Hypothesis, Indeterminate, Method, Missing, Multiplicity
 from study.scores import ScoreTable
@@ -225,3 +226,150 @@ def test_names_do_not_matter_arms_turn_the_sign_and_ranks_are_all_that_an_auc_se
     for other, sign in ((relabelled, 1), (swapped, -1), (rescaled, 1)):
         assert other.estimate.difference == pytest.approx(sign * test.estimate.difference, abs=1e-12)
         assert other.p == (None if test.p is None else pytest.approx(test.p, rel=1e-6))
+
+
+# ------------------------------------------------------------------------- what is compared, and with which readings
+
+
+def renamed(table, names):
+    return ScoreTable(
+        table.reader, [names[mode] for mode in table.mode], table.case, table.truth, table.score, call=table.call
+    )
+
+
+def turned_rows(table):
+    return (
+        table.where(np.arange(len(table)) >= 0)
+        if not len(table)
+        else ScoreTable(
+            table.reader[::-1],
+            table.mode[::-1],
+            table.case[::-1],
+            table.truth[::-1].copy(),
+            table.score[::-1].copy(),
+            patient=None if table.patient is None else table.patient[::-1],
+            call=None if table.call is None else table.call[::-1].copy(),
+        )
+    )
+
+
+@pytest.mark.parametrize("method", [Method.OBUCHOWSKI_ROCKETTE, Method.U_STATISTICS])
+@pytest.mark.parametrize("hypothesis", list(Hypothesis))
+def test_the_order_of_the_rows_decides_nothing(method, hypothesis):
+    truth, scores = evidence(seed=8)
+    margin = 0.05 if hypothesis is Hypothesis.NON_INFERIORITY else 0.0
+    plan = AnalysisPlan(method=method, hypothesis=hypothesis, margin=margin)
+    named = msgspec.structs.replace(plan, new_mode="B", reference_mode="A")
+    other = renamed(table_of(truth, scores), {"unaided": "A", "aided": "B"})
+    for held, how in ((table_of(truth, scores), plan), (other, named)):
+        (here,), (turned,) = carry_out(held, how), carry_out(turned_rows(held), how)
+        assert here.p == pytest.approx(turned.p)
+        assert here.estimate.difference == pytest.approx(turned.estimate.difference)
+        assert (here.estimate.new, here.estimate.reference) == (turned.estimate.new, turned.estimate.reference)
+    (refused,) = carry_out(other, plan)
+    assert ("does not name which mode is new" in refused.verdict) == (hypothesis is Hypothesis.NON_INFERIORITY)
+    (absent,) = carry_out(other, msgspec.structs.replace(plan, new_mode="C", reference_mode="A"))
+    assert "hold no mode C" in absent.verdict
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint.SENSITIVITY, Endpoint.SPECIFICITY])
+@pytest.mark.parametrize("method", list(Method))
+def test_calls_without_scores_are_enough_for_sensitivity_and_specificity(endpoint, method):
+    truth, scores = evidence(seed=6)
+    cnn = scores[1].mean(axis=0)
+    against = method is Method.ONE_AGAINST_MANY
+    table = table_of(truth, scores[:1] if against else scores, cnn=cnn if against else None)
+    bare = ScoreTable(table.reader, table.mode, table.case, table.truth, np.full(len(table), np.nan), call=table.call)
+    plan = AnalysisPlan(endpoint=endpoint, method=method)
+    (full,), (found,) = carry_out(table, plan, "CNN"), carry_out(bare, plan, "CNN")
+    assert found == full
+    assert found.estimate is not None
+    assert found.estimate.cases == (truth if endpoint is Endpoint.SENSITIVITY else ~truth).sum()
+    assert not any("No case is" in sentence for sentence in analyse(bare).sentences)
+
+
+@pytest.mark.parametrize("method", list(Method))
+def test_a_reading_without_a_row_is_a_missing_one(method):
+    """Files say "not read" by leaving the row out; .imrmc has no other way."""
+    truth, scores = evidence(seed=9)
+    against = method is Method.ONE_AGAINST_MANY
+    cnn = scores[1].mean(axis=0) if against else None
+    values = scores[:1] if against else scores
+    gone = {(0, 1, 3), (0, 2, 7)}
+    absent = table_of(truth, values, cnn=cnn, drop=gone)
+    empty = table_of(truth, values, cnn=cnn)
+    place = [
+        (r, m, c) in {(f"R{r}", MODES[m], f"c{c:02}") for m, r, c in gone}
+        for r, m, c in zip(empty.reader, empty.mode, empty.case, strict=True)
+    ]
+    empty = ScoreTable(
+        empty.reader, empty.mode, empty.case, empty.truth, np.where(place, np.nan, empty.score),
+        call=np.where(place, -1, empty.call).astype(np.int8),
+    )  # fmt: skip
+    for endpoint in Endpoint:
+        plan = AnalysisPlan(method=method, endpoint=endpoint)
+        (here,), (there,) = carry_out(absent, plan, "CNN"), carry_out(empty, plan, "CNN")
+        assert here.p == pytest.approx(there.p)
+        assert "2 readings are not in these data and count as errors" in " ".join(here.estimate.sentences)
+    rules = AnalysisPlan(method=method, missing=Missing.AVAILABLE)
+    (alone,) = carry_out(absent, rules, "CNN")
+    assert alone.estimate.cases == truth.size
+    assert "2 " in " ".join(alone.estimate.sentences)
+    assert "left out" in " ".join(alone.estimate.sentences)
+    if method is Method.OBUCHOWSKI_ROCKETTE:
+        assert alone.estimate.covariance == "unbiased"
+
+
+def test_each_mode_has_a_mean_with_an_interval_within_0_and_1():
+    truth, scores = evidence(seed=1, gain=3.0)
+    cnn = scores[1].mean(axis=0)
+    for method in Method:
+        against = method is Method.ONE_AGAINST_MANY
+        (test,) = carry_out(
+            table_of(truth, scores[:1] if against else scores, cnn=cnn), AnalysisPlan(method=method), "CNN"
+        )
+        found = test.estimate
+        for value, bounds in ((found.new_value, found.new_ci), (found.reference_value, found.reference_ci)):
+            assert bounds is None or 0 < bounds[0] < value < bounds[1] < 1
+        assert found.reference_ci is not None
+
+
+@pytest.mark.parametrize("endpoint", [Endpoint.SENSITIVITY, Endpoint.SPECIFICITY])
+def test_a_cnn_against_readers_by_calls_and_a_split_plot_can_be_registered(endpoint):
+    truth, scores = evidence(seed=4)
+    cnn = scores[1].mean(axis=0)
+    (test,) = carry_out(
+        table_of(truth, scores[:1], cnn=cnn), AnalysisPlan(endpoint=endpoint, method=Method.ONE_AGAINST_MANY), "CNN"
+    )
+    direct = compare_one_against_many(truth, cnn > 50, scores[0] > 50, Merit(endpoint.value))
+    assert test.p == pytest.approx(direct.p)
+    assert test.estimate.difference == pytest.approx(-direct.difference)
+
+
+def test_a_split_plot_with_both_hips_is_analysed_by_patient():
+    truth, scores = evidence(seed=3)
+    truth = np.repeat(truth[::2], 2)
+    patients = np.repeat(np.arange(truth.size // 2), 2)
+    drop = {(m, r, c) for m in range(2) for r in range(4) for c in range(truth.size) if patients[c] % 2 != r % 2}
+    (test,) = carry_out(
+        table_of(truth, scores, [str(p) for p in patients], drop=drop), AnalysisPlan(method=Method.U_STATISTICS)
+    )
+    held = scores.copy()
+    for place in drop:
+        held[place] = np.nan
+    direct = analyse_any_design(truth, held, list(MODES), cluster=patients).differences[0]
+    assert test.p == pytest.approx(direct.p_t)
+    assert test.estimate.covariance == "unbiased by patient"
+
+
+def test_holm_is_done_as_its_hashed_text_says():
+    truth, scores = evidence()
+    plan = AnalysisPlan(secondary=("sensitivity",), multiplicity=Multiplicity.HOLM)
+    both = carry_out(table_of(truth, scores), plan)
+    assert "secondary endpoints that are tested" in msgspec.json.encode(plan).decode()
+    assert all(test.adjusted_p is not None for test in both)
+    earlier = carry_out(
+        table_of(truth, scores), msgspec.structs.replace(plan, multiplicity=Multiplicity.HOLM_OVER_PRIMARY)
+    )
+    assert [test.confirmatory for test in earlier] == [True, False]
+    assert earlier[0].adjusted_p is None

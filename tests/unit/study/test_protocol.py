@@ -11,9 +11,9 @@ from study.chain import canonical_json
 from study.protocol import (
     AnalysisPlan,
     Arms,
-    Endpoint,
     Hypothesis,
     Method,
+    NegativeVariance,
     Protocol,
     ProtocolError,
     ReaderGroup,
@@ -62,7 +62,9 @@ def test_washout_is_four_weeks_unless_said_otherwise():
         ({"plan": AnalysisPlan(effect=float("nan"))}, "difference"),
         ({"plan": AnalysisPlan(effect=0.05, power=1.0)}, "power"),
         ({"plan": AnalysisPlan(method=Method.ONE_AGAINST_MANY)}, "one against many"),
-        ({"plan": AnalysisPlan(method=Method.U_STATISTICS, endpoint=Endpoint.SENSITIVITY)}, "AUC"),
+        ({"plan": AnalysisPlan(new_mode="aided")}, "arms of the study"),
+        ({"plan": AnalysisPlan(new_mode="aided", reference_mode="aided")}, "arms of the study"),
+        ({"plan": AnalysisPlan(negative_variance=NegativeVariance.MLE)}, "U-statistics"),
     ],
 )
 def test_each_contradiction_gets_its_sentence(changes, word):
