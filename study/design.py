@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from study.protocol import Arm, Arms, Protocol, StudyDesign
+from study.protocol import Arm, Arms, Endpoint, Protocol, StudyDesign
 
 if TYPE_CHECKING:
+    from study.analysis.grid import Grid
     from study.scores import ScoreTable
+    from study.statistics.covariance import Merit
+    from study.statistics.obuchowski_rockette import Components
     from study.statistics.sizing import Pilot
 
 T = TypeVar("T")
@@ -165,21 +168,73 @@ def flipped_score(score: float, threshold: float) -> float:
     return 100 - (100 - threshold) * score / threshold
 
 
-def pilot_from_scores(pilot: ScoreTable) -> Pilot:
-    """Variance components for study.statistics.sizing, from a fully crossed pilot of two modes.
+def pilot_from_scores(pilot: ScoreTable, endpoint: Endpoint = Endpoint.AUC) -> Pilot:
+    """Variance components for study.statistics.sizing, from a fully crossed pilot of two modes, of the endpoint itself.
 
-    Jackknife covariances of the AUC; by patient where patients have several cases. Raises NotEstimableError with a
-    sentence where the pilot does not determine them.
+    Jackknife covariances; by patient where patients have several cases. Raises NotEstimableError with a sentence where the
+    pilot does not determine them.
     """
-    from study.analysis import analyse
-    from study.statistics.covariance import Merit
+    from study.statistics.sizing import Pilot
+
+    people, merit = _crossed_pilot(pilot, endpoint)
+    return Pilot.from_components(_components(people, merit), len(people.cases))
+
+
+def pilot_draws(pilot: ScoreTable, endpoint: Endpoint = Endpoint.AUC, draws: int = 200, seed: int = 1) -> list[Pilot]:
+    """Pilots as they might have come out: what the variances of this one are worth.
+
+    Cases (patients, where these have several) are drawn anew within each class; the mean square of reader by mode, which
+    rests on few readers, from its chi-square distribution. Raises NotEstimableError as `pilot_from_scores`.
+    """
+    import numpy as np
+
     from study.statistics.roc import NotEstimableError
     from study.statistics.sizing import Pilot
 
-    analysis = analyse(pilot)
-    crossed = next((result for result in analysis.crossed if result.merit is Merit.AUC), None)
-    if analysis.modes != 2 or analysis.readers < 2 or crossed is None:
+    people, merit = _crossed_pilot(pilot, endpoint)
+    whole = _components(people, merit)
+    df = (len(people.modes) - 1) * (len(people.readers) - 1)
+    rng = np.random.default_rng(seed)
+    names, patient = np.unique(people.patients, return_inverse=True)
+    loose = np.zeros(names.size, dtype=bool)
+    loose[patient[people.truth]] = True
+    of_class = [np.flatnonzero(loose), np.flatnonzero(~loose)]
+    found = []
+    for _ in range(draws):
+        chosen = np.concatenate([rng.choice(group, group.size) for group in of_class if group.size])
+        rows = [np.flatnonzero(patient == one) for one in chosen]
+        cases = np.concatenate(rows)
+        clusters = np.repeat(np.arange(len(rows)), [row.size for row in rows]).astype(str)
+        try:
+            parts = _components(people.at_cases(cases, clusters), merit)
+        except NotEstimableError:
+            continue  # a class is missing
+        spread = whole.ms_interaction * df / float(rng.chisquare(df)) - parts.var + parts.cov1
+        spread += max(parts.cov2 - parts.cov3, 0.0)
+        if parts.var > 0:
+            held = Pilot(max(spread, 0.0), parts.var, parts.cov1, parts.cov2, parts.cov3, len(people.cases))
+            found.append(held)
+    return found
+
+
+def _crossed_pilot(pilot: ScoreTable, endpoint: Endpoint) -> tuple[Grid, Merit]:
+    from study.analysis.grid import make_grid
+    from study.analysis.planned import MERITS
+    from study.analysis.results import Design
+    from study.statistics.covariance import Merit
+    from study.statistics.roc import NotEstimableError
+
+    merit = MERITS[endpoint]
+    grid = make_grid(pilot.where(pilot.truth >= 0))
+    if len(grid.modes) != 2 or len(grid.readers) < 2 or grid.design_of(merit) is not Design.CROSSED:
         raise NotEstimableError(
-            "Sizing from a pilot needs one in which at least two readers read all of its cases in both arms."
+            "Sizing from a pilot needs one in which at least two readers read all of its cases in both arms, and the "
+            f"{'scores' if merit is Merit.AUC else 'calls'} of which are complete."
         )
-    return Pilot.from_components(crossed.analysis.components, analysis.cases)
+    return grid, merit
+
+
+def _components(people: Grid, merit: Merit) -> Components:
+    from study.analysis.several import crossed_result
+
+    return crossed_result(people, merit, people.covariance(merit)).analysis.components

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
+    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QHeaderView,
@@ -24,7 +25,8 @@ from gui.study.sizing_plot import Curve, SizingPlot
 from gui.study.wizard_draft import Variances
 from gui.study.wizard_page import Bound, WizardPage
 from gui.study.wizard_state import WizardState
-from study.protocol import Hypothesis, Part, StudyDesign
+from study.protocol import Endpoint, Hypothesis, Part, StudyDesign
+from study.statistics.sizing import TYPICAL, CasesRange, Pilot, alternatives, cases_range, power
 
 TYPING_RESTS_MS = 300
 CURVE_POINTS = 40
@@ -43,12 +45,15 @@ class Question:
     target: float
     alpha: float
     cases: int
+    planned_readers: int
+    draws: tuple[Pilot, ...] = ()  # of a pilot that was loaded
 
 
 @dataclass(frozen=True)
 class Answer:
     rows: tuple[tuple[int, int | None, float | None], ...]  # readers, cases needed, power as planned
     curves: tuple[Curve, ...]
+    uncertain: CasesRange | None = None  # with the planned readers
 
 
 class SizingPage(WizardPage):
@@ -63,6 +68,7 @@ class SizingPage(WizardPage):
         self._background = background
         self._task: Task | None = None
         self._asked: Question | None = None
+        self._pilot: ReadPilot | None = None
         self._rest = QTimer(singleShot=True, interval=TYPING_RESTS_MS)
         super().__init__(state)
         self._rest.setParent(self)
@@ -104,6 +110,15 @@ class SizingPage(WizardPage):
             "import",
         )
         row.addWidget(self.pilot_button)
+        self.typical = QComboBox()
+        self.typical.setAccessibleName("Published variances")
+        self.typical.addItem("or of a published study …")
+        for typical in TYPICAL:
+            self.typical.addItem(typical.source)
+        self.typical.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.typical.setMinimumContentsLength(24)
+        self.typical.activated.connect(self._take_typical)
+        row.addWidget(self.typical)
         row.addWidget(label("or typed, of the primary endpoint:", "muted", wrap=False))
         row.addStretch(1)
         self.column.addLayout(row)
@@ -161,7 +176,18 @@ class SizingPage(WizardPage):
         return grid
 
     def load_pilot(self, path: Path) -> None:
-        self._background.run("Reading the pilot", lambda _steps: read_pilot(path), self.state.set_variances, self._fail)
+        endpoint = self.state.plan.endpoint
+        self._background.run(
+            "Reading the pilot", lambda _steps: read_pilot(path, endpoint), self._take_pilot, self._fail
+        )
+
+    def _take_pilot(self, pilot: ReadPilot) -> None:
+        self._pilot = pilot
+        self.state.set_variances(pilot.variances)
+
+    def _take_typical(self, index: int) -> None:
+        if index > 0:
+            self.state.set_variances(as_variances(TYPICAL[index - 1].pilot))
 
     def _fail(self, sentence: str, details: str) -> None:
         self.problem.emit(sentence, details)
@@ -218,6 +244,8 @@ class SizingPage(WizardPage):
             plan.power or 0.8,
             plan.alpha,
             protocol.planned_cases,
+            protocol.planned_readers,
+            self._known_pilot(),
         )
         if question == self._asked:
             return
@@ -232,6 +260,28 @@ class SizingPage(WizardPage):
             lambda sentence, _details: self.answer_words.setText(sentence),
         )
         self._task.ended.connect(self._forget)
+
+    def _doubts(self, question: Question, answer: Answer) -> list[str]:
+        """What the figures rest on."""
+        endpoint = self.state.plan.endpoint
+        published = next((one for one in TYPICAL if as_variances(one.pilot) == question.variances), None)
+        if published is not None:
+            other = "" if endpoint is Endpoint.AUC else f" They are of the AUC, not of the {endpoint.value}."
+            return [f"Variances of {published.source}.{other}"]
+        if answer.uncertain is not None:
+            return [range_words(answer.uncertain)]
+        if self._pilot is not None and self._pilot.endpoint is not endpoint:
+            return [f"The pilot was read for another endpoint: load it again for the {endpoint.value}."]
+        return []
+
+    def _known_pilot(self) -> tuple[Pilot, ...]:
+        """The draws of the pilot whose variances of the primary endpoint stand in the fields."""
+        held = self._pilot
+        same = held is not None and (held.variances, held.endpoint) == (
+            self.state.draft.variances,
+            self.state.plan.endpoint,
+        )
+        return held.draws if held is not None and same else ()
 
     def _forget(self) -> None:
         self._task = None
@@ -251,14 +301,15 @@ class SizingPage(WizardPage):
             )
             if mine[2] is not None:
                 words.append(f"The {question.cases} cases of the table give a power of {power_words(mine[2])}.")
+        words += self._doubts(question, answer)
         if self.state.protocol.design is StudyDesign.SPLIT_PLOT:
             words.append("These figures are for a fully crossed study; in blocks more cases are needed.")
         self.answer_words.setText(" ".join(words))
         self.table.setHorizontalHeaderLabels(["Readers", "Cases needed", f"Power with {question.cases}"])
         self.table.setColumnHidden(2, question.cases < 2)
         self.table.setRowCount(len(answer.rows))
-        for index, (readers, cases, power) in enumerate(answer.rows):
-            texts = (str(readers), "out of reach" if cases is None else f"{cases:,}", power_words(power))
+        for index, (readers, cases, reached) in enumerate(answer.rows):
+            texts = (str(readers), "out of reach" if cases is None else f"{cases:,}", power_words(reached))
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -267,6 +318,18 @@ class SizingPage(WizardPage):
                 item.setFont(font)
                 self.table.setItem(index, column, item)
         self.plot.show_curves(answer.curves, question.target, question.cases)
+
+
+def as_variances(pilot: Pilot) -> Variances:
+    return Variances(pilot.var_interaction, pilot.var, pilot.cov1, pilot.cov2, pilot.cov3, pilot.cases)
+
+
+def range_words(found: CasesRange) -> str:
+    """What the pilot's own uncertainty leaves open."""
+    if found.low is None:
+        return "Given how little this pilot fixes the variances, it may well be out of reach."
+    upper = f"{found.high:,}" if found.high is not None else "out of reach"
+    return f"The pilot fixes this to {found.low:,} to {upper} (80 % interval, from resampling its cases and readers)."
 
 
 def power_words(power: float | None) -> str:
@@ -280,9 +343,16 @@ def reader_numbers(planned: int) -> tuple[int, ...]:
     return tuple(sorted({max(planned, 2), 3, 4, 5, 6, 8, 10, 15, 20}))
 
 
-def read_pilot(path: Path) -> Variances:
-    """Variance components from scores in two arms. Waits; raises ExchangeError, NotEstimableError."""
-    from study.design import pilot_from_scores
+@dataclass(frozen=True)
+class ReadPilot:
+    variances: Variances
+    endpoint: Endpoint
+    draws: tuple[Pilot, ...]
+
+
+def read_pilot(path: Path, endpoint: Endpoint = Endpoint.AUC) -> ReadPilot:
+    """Variance components of the endpoint from scores in two arms. Waits; raises ExchangeError, NotEstimableError."""
+    from study.design import pilot_draws, pilot_from_scores
     from study.exchange import read_scores
 
     table = read_scores(path)
@@ -290,14 +360,13 @@ def read_pilot(path: Path) -> Variances:
     for reader, mode in zip(table.reader, table.mode, strict=True):
         readers_of.setdefault(mode, set()).add(reader)
     arms = {mode for mode, readers in readers_of.items() if len(readers) > 1}  # one reader alone is the CNN
-    pilot = pilot_from_scores(table.where([mode in arms for mode in table.mode]))
-    return Variances(pilot.var_interaction, pilot.var, pilot.cov1, pilot.cov2, pilot.cov3, pilot.cases)
+    table = table.where([mode in arms for mode in table.mode])
+    variances = as_variances(pilot_from_scores(table, endpoint))
+    return ReadPilot(variances, endpoint, tuple(pilot_draws(table, endpoint)))
 
 
 def compute(question: Question, steps: Steps) -> Answer:
     """Waits for the CPU. Raises ValueError with a sentence for variances that cannot be."""
-    from study.statistics.sizing import Pilot, alternatives, power
-
     held = question.variances
     pilot = Pilot(held.var_interaction, held.var, held.cov1, held.cov2, held.cov3, held.cases)
     try:
@@ -316,6 +385,9 @@ def compute(question: Question, steps: Steps) -> Answer:
             )
             for readers in chosen
         )
+        uncertain = cases_range(
+            question.draws, max(question.planned_readers, 2), question.effect, question.target, question.alpha
+        )
     except ValueError as error:
         raise SizingError(str(error)) from error
-    return Answer(tuple((row.readers, row.cases, row.planned) for row in rows), curves)
+    return Answer(tuple((row.readers, row.cases, row.planned) for row in rows), curves, uncertain)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from scipy import stats
-
-from study.statistics.obuchowski_rockette import Components
+if TYPE_CHECKING:  # a window that offers published variances does not wait for scipy
+    from study.statistics.obuchowski_rockette import Components
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Power:
 
 def power(pilot: Pilot, readers: int, cases: int, effect: float, alpha: float = 0.05) -> Power:
     """Power of the two-sided test of two modes, random readers and random cases. Raises ValueError for impossible plans."""
+    from scipy import stats
+
     if readers < 2 or cases < 2:
         raise ValueError("A study needs at least two readers and two cases.")
     if not 0 < alpha < 1:
@@ -112,3 +114,52 @@ def alternatives(
         )
         for count in readers
     ]
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Components of the AUC of a published study, for a plan without a pilot; its source and its cases."""
+
+    source: str
+    pilot: Pilot
+
+
+# With jackknife covariances; a negative reader-by-mode variance counts as zero.
+TYPICAL = (
+    Typical(
+        "Van Dyke et al. 1993: cine and spin-echo MRI of aortic dissection, 5 readers, 114 cases (Hillis, Stat Med 2007;26:596)",
+        Pilot(0.00020040, 0.00080229, 0.00034661, 0.00034407, 0.00023903, 114),
+    ),
+    Typical(
+        "Franken et al., Invest Radiol 1992;27:732: radiographs of newborns on film and workstation, 4 readers, 100 cases",
+        Pilot(0.0, 0.00152578, 0.00079168, 0.00048364, 0.00051251, 100),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class CasesRange:
+    """How many cases a plan needs if the pilot had come out otherwise; None: out of reach. share: of the draws in reach."""
+
+    low: int | None
+    high: int | None
+    share: float
+
+
+def cases_range(
+    draws: Sequence[Pilot], readers: int, effect: float, target: float = 0.8, alpha: float = 0.05, level: float = 0.8
+) -> CasesRange | None:
+    """The middle `level` of the cases that the draws of a pilot (`study.design.pilot_draws`) need; None without draws."""
+    needed: list[float] = []
+    for pilot in draws:
+        try:
+            found = cases_for_power(pilot, readers, effect, target, alpha)
+        except ValueError:  # variances that leave no error
+            continue
+        needed.append(math.inf if found is None else found)
+    if not needed:
+        return None
+    needed.sort()
+    low, high = (needed[min(round(q * (len(needed) - 1)), len(needed) - 1)] for q in ((1 - level) / 2, (1 + level) / 2))
+    reached = sum(map(math.isfinite, needed)) / len(needed)
+    return CasesRange(int(low) if low < math.inf else None, int(high) if high < math.inf else None, reached)

@@ -15,12 +15,13 @@ from study.design import (
     block_of,
     choose_shams,
     flipped_score,
+    pilot_draws,
     pilot_from_scores,
     reading_order,
     shuffled,
     split_plot_blocks,
 )
-from study.protocol import AnalysisPlan, Arm, Arms, Method, StudyDesign
+from study.protocol import AnalysisPlan, Arm, Arms, Endpoint, Method, StudyDesign
 from study.scores import ScoreTable
 from study.statistics.roc import NotEstimableError
 from study.statistics.sizing import cases_for_power
@@ -195,3 +196,36 @@ def test_sizing_from_a_pilot():
     assert larger < needed
     with pytest.raises(NotEstimableError, match="both arms"):
         pilot_from_scores(ScoreTable.from_rows([row for row in rows if row["mode"] == "aided"]))
+
+
+def test_a_pilot_gives_the_components_of_the_endpoint_itself_and_says_how_sure_they_are():
+    rng = np.random.default_rng(3)
+    base, rows = rng.normal(size=60), []
+    for r in range(4):
+        for mode, gain in (("unaided", 1.0), ("aided", 1.4)):
+            for c in range(60):
+                score = float(base[c] + rng.normal() + (c % 2) * gain)
+                rows.append(
+                    {
+                        "reader": f"r{r}",
+                        "mode": mode,
+                        "case": f"c{c}",
+                        "truth": c % 2,
+                        "score": score,
+                        "call": int(score > 0.7),
+                    }
+                )
+    table = ScoreTable.from_rows(rows)
+    pilots = {endpoint: pilot_from_scores(table, endpoint) for endpoint in Endpoint}
+    assert len({pilot.var for pilot in pilots.values()}) == 3
+    calls = np.array([row["call"] for row in rows if row["truth"]]).reshape(8, 30)
+    direct = np.cov(calls) / 30
+    assert pilots[Endpoint.SENSITIVITY].var == pytest.approx(np.diag(direct).mean())
+    for endpoint in Endpoint:
+        draws = pilot_draws(table, endpoint, draws=60)
+        spread = np.quantile([draw.var for draw in draws], [0.02, 0.98])
+        assert spread[0] < pilots[endpoint].var < spread[1]
+        assert {draw.cases for draw in draws} == {60}
+        assert pilot_draws(table, endpoint, draws=3) == draws[:3]
+    with pytest.raises(NotEstimableError, match="calls"):
+        pilot_from_scores(ScoreTable.from_rows([row | {"call": None} for row in rows[:-1]]), Endpoint.SENSITIVITY)

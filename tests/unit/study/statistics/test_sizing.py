@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from study.statistics.sizing import Pilot, alternatives, cases_for_power, power
+from study.statistics.sizing import TYPICAL, CasesRange, Pilot, alternatives, cases_for_power, cases_range, power
+from tests.unit.study.statistics.expected import load
 
 PILOT = Pilot(0.00012, 0.0042, 0.0035, 0.0014, 0.0012, 40)
 
@@ -44,3 +45,25 @@ def test_what_is_no_plan_gets_a_sentence():
         power(PILOT, 5, 100, float("nan"))
     with pytest.raises(ValueError, match="power must lie"):
         cases_for_power(PILOT, 5, 0.05, target=1.0)
+
+
+def test_the_range_of_a_pilot_is_that_of_its_draws():
+    """Four pilots that need known numbers of cases, one of them out of reach."""
+    pilots = [replace(PILOT, var_interaction=v) for v in (0.0, 0.0001, 0.0002, 0.05)]
+    needed = [cases_for_power(pilot, 8, 0.1) for pilot in pilots]
+    assert needed[:3] == sorted(needed[:3])
+    assert needed[3] is None
+    found = cases_range(pilots, 8, 0.1)
+    assert (found.low, found.high, found.share) == (needed[0], None, 0.75)
+    assert cases_range(pilots[:1], 8, 0.1) == CasesRange(needed[0], needed[0], 1.0)
+    assert cases_range([], 8, 0.1) is None
+
+
+def test_published_components_are_those_of_their_data(stats_cases):
+    for name, typical in zip(("vandyke", "franken"), TYPICAL, strict=True):
+        expected = load(stats_cases, name)
+        for field, key in (("var", "Var"), ("cov1", "Cov1"), ("cov2", "Cov2"), ("cov3", "Cov3")):
+            assert getattr(typical.pilot, field) == pytest.approx(expected[f"or.jk.{key}"]["value"], abs=5e-9)
+        interaction = max(expected["or.jk.VarTR"]["value"], 0.0)
+        assert typical.pilot.var_interaction == pytest.approx(interaction, abs=5e-9)
+    assert cases_for_power(TYPICAL[0].pilot, 6, 0.05) == pytest.approx(170, abs=1)
