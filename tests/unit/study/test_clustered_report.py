@@ -151,12 +151,12 @@ def test_items_of_guidelines_name_sections_that_are_there():
         assert (where["23"] == AUTHORS) == (table.call is None)
 
 
-def test_one_loose_case_has_an_auc_and_calls_need_no_scores(shared_cases):
-    _, document, text, _ = outputs(read_scores(shared_cases / "42-edge-statistics" / "g-one-positive.csv"), None)
+def test_one_loose_case_has_an_auc_and_calls_need_no_scores(cases):
+    _, document, text, _ = outputs(read_scores(cases / "42-edge-statistics" / "g-one-positive.csv"), None)
     assert all(result["auc_empirical"] is not None for result in document["reader_results"])
     assert all(result["auc_ci95_delong"] is None for result in document["reader_results"])
     assert "no number" not in text
-    _, document, text, _ = outputs(read_scores(shared_cases / "42-edge-statistics" / "u-calls-only.csv"), None)
+    _, document, text, _ = outputs(read_scores(cases / "42-edge-statistics" / "u-calls-only.csv"), None)
     assert {pair["cases"] for pair in document["pairs"]} == {30}
     assert "fully crossed" in document["design"]
     assert "No case is" not in text
