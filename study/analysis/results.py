@@ -11,6 +11,7 @@ from study.statistics.clusters import named
 from study.statistics.covariance import Covariance, Merit
 from study.statistics.obuchowski_rockette import CrossedAnalysis
 from study.statistics.one_against_many import OneAgainstMany
+from study.statistics.partial import HighSpecificity
 from study.statistics.roc import AucDifference, AucEstimate, RocCurve
 from study.statistics.ustatistics import UAnalysis
 
@@ -45,6 +46,7 @@ class ReaderResult:
     median_s: float | None
     quartiles_s: tuple[float, float] | None
     sentences: tuple[str, ...] = ()
+    high_specificity: HighSpecificity | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 from study.analysis.grid import Grid
 from study.analysis.results import ReaderResult
 from study.statistics.accuracy import AccuracyTable
+from study.statistics.partial import high_specificity
 from study.statistics.roc import NotEstimableError, auc_delong, roc_curve
 
 
@@ -16,11 +17,13 @@ def reader_result(grid: Grid, mode: int, reader: int) -> ReaderResult:
     scores, truth = grid.scores[mode, reader], grid.truth
     scored = np.isfinite(scores)
     sentences: list[str] = []
-    auc = curve = None
+    auc = curve = high = None
     cluster = grid.cluster
     try:
         if scored.any():
-            auc = auc_delong(truth[scored], scores[scored], cluster=None if cluster is None else cluster[scored])
+            patients = None if cluster is None else cluster[scored]
+            auc = auc_delong(truth[scored], scores[scored], cluster=patients)
+            high = high_specificity(truth[scored], scores[scored], patients)
             curve = roc_curve(truth[scored], scores[scored])
             sentences += [auc.caution] if auc.caution else []
     except NotEstimableError as error:
@@ -54,4 +57,5 @@ def reader_result(grid: Grid, mode: int, reader: int) -> ReaderResult:
         float(np.median(timed)) if timed.size else None,
         (float(np.percentile(timed, 25)), float(np.percentile(timed, 75))) if timed.size else None,
         tuple(sentences),
+        high,
     )

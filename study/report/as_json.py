@@ -17,8 +17,10 @@ from study.report.contents import Report, StudyPart
 from study.report.multi_reader import METHODS, MultiReaderTest, NonInferiority
 from study.report.words import auc_intervals, slug
 from study.statistics.accuracy import McNemar, Proportion
+from study.statistics.bootstrap import Bootstrapped
 from study.statistics.clusters import named
 from study.statistics.obuchowski_rockette import Difference
+from study.statistics.partial import HighSpecificity
 
 NO_TEST = "The data do not determine this number."
 INFINITE_DF = "infinite: the normal or chi-square distribution"
@@ -247,6 +249,7 @@ def _reader_json(result: ReaderResult) -> dict[str, Any]:
         ]
         if result.roc
         else None,
+        "high_specificity": _high_specificity_json(result.high_specificity),
         "table": {
             "true_positive": table.true_positive,
             "false_negative": table.false_negative,
@@ -263,6 +266,23 @@ def _reader_json(result: ReaderResult) -> dict[str, Any]:
         "seconds_quartiles": list(result.quartiles_s) if result.quartiles_s else None,
         "sentences": list(result.sentences),
     }
+
+
+def _high_specificity_json(found: HighSpecificity | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "least_specificity": found.least_specificity,
+        "partial_auc": bootstrapped_json(found.partial_auc),
+        "partial_auc_standardised_mcclish": bootstrapped_json(found.standardised),
+        "at_specificity": found.at_specificity,
+        "sensitivity": bootstrapped_json(found.sensitivity),
+        "caution": found.caution,
+    }
+
+
+def bootstrapped_json(found: Bootstrapped) -> dict[str, Any]:
+    return {"value": found.value, "ci95_bootstrap": list(found.ci) if found.ci else None}
 
 
 def _test_json(test: MultiReaderTest) -> dict[str, Any]:

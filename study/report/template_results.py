@@ -60,6 +60,18 @@ mean of {{ one.readers|length }} readers: {{ one.reader_mean|num }}{% if one.rea
 <td class="n">{{ r.auc_delong.se|num(4) }}</td><td class="n">{% for name, bounds in r.auc_delong|intervals %}{{ bounds|ci }} ({{ name }}){% if not loop.last %}<br>{% endif %}{% else %}–{% endfor %}</td>{% else %}<td colspan="4">–</td>{% endif %}</tr>
 {% for sentence in r.sentences %}<tr><td></td><td colspan="5" class="said">{{ sentence }}</td></tr>{% endfor %}{% endfor %}
 </tbody></table></div>
+{% set ranked = analysis.reader_results|selectattr("high_specificity")|list %}
+{% if ranked %}{% set first = ranked[0].high_specificity %}
+<h3>Where few false alarms are allowed: exploratory</h3>
+<div class="wide"><table><thead><tr><th>Reader</th><th>Mode</th><th>Sensitivity at a specificity of {{ first.at_specificity }}</th>
+<th>Partial AUC, specificity {{ first.least_specificity }} to 1</th><th>The same, standardised (McClish)</th></tr></thead><tbody>
+{% for r in ranked %}<tr><td>{{ r.reader }}</td><td>{{ analysis.mode_of(r) }}</td>
+{% for v in (r.high_specificity.sensitivity, r.high_specificity.partial_auc, r.high_specificity.standardised) %}
+<td class="n">{{ v.value|num }} ({{ v.ci|ci }})</td>{% endfor %}</tr>
+{% if r.high_specificity.caution %}<tr><td></td><td colspan="4" class="said">{{ r.high_specificity.caution }}</td></tr>{% endif %}{% endfor %}
+</tbody></table></div>
+<p class="note">From the scores, whatever was called. Intervals: 95 %, bootstrap by patient. Standardised: .5 for chance, 1 for no error.</p>
+{% endif %}
 {% if has_calls %}
 <h3>2×2 tables, with 95 % intervals ({{ analysis.method("Wilson") }}; {{ analysis.method("Clopper-Pearson") }})</h3>
 <div class="wide"><table><thead><tr><th>Reader</th><th>Mode</th><th>TP</th><th>FN</th><th>TN</th><th>FP</th><th>Sensitivity</th><th>Specificity</th><th>PPV</th><th>NPV</th></tr></thead><tbody>

@@ -31,6 +31,11 @@ def _split(truth: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[FloatArray, Flo
     return matrix[:, positive], matrix[:, ~positive]
 
 
+def check_classes(truth: npt.ArrayLike, scores: npt.ArrayLike) -> None:
+    """Raises NotEstimableError where a score is missing or a class has no case, ValueError where the lengths differ."""
+    _split(truth, scores)
+
+
 @dataclass(frozen=True)
 class Placements:
     """How each case stands against all cases of the other class: the building blocks of AUC and its variance.
