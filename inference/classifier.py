@@ -70,7 +70,7 @@ class Classifier:
         """
         predictions = self._assess_as_is(radiograph, region)
         ways = upright.other_ways(radiograph)
-        if any(map(_answered, predictions)) or not ways:
+        if any(map(_recognised, predictions)) or not ways:
             return predictions
         if suitability.judge_file(radiograph, region or regions.full_region(radiograph)) is not None:
             return predictions  # blank, or too small, whichever way up; a region that a person set stays what it is
@@ -154,7 +154,7 @@ class Classifier:
             name: (*to_image(x, y, region, card.input.size), confidence) for name, (x, y, confidence) in placed.items()
         }
         sided, contradiction = with_side(region, radiograph, landmarks)
-        found = parts.judge_parts(card, probabilities, landmarks, radiograph.shape)
+        found = parts.judge_parts(card, probabilities, landmarks, radiograph.shape, region.squared().width)
         fixation, fixation_probability = parts.fixation_of(card, probabilities)
         probability: float | None
         if found:
@@ -205,6 +205,11 @@ def _pooled(outputs: Mapping[str, FloatArray]) -> FloatArray | None:
     """(C,) of one hip: lucency-net gives its features pooled, the published networks give them as maps (C, h, w)."""
     features = outputs.get("features")
     return features if features is None or features.ndim == 1 else features.mean(axis=(1, 2))
+
+
+def _recognised(prediction: Prediction) -> bool:
+    """It is a replaced hip, the right way up; how much of it the film shows is another question."""
+    return _answered(prediction) or bool(prediction.parts)
 
 
 def _answered(prediction: Prediction) -> bool:

@@ -32,6 +32,12 @@ def corpus() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_films() -> Path:
+    """Real hips with and without replacement; never committed."""
+    return _reference_folder("LUCENCY_REAL", "real")
+
+
+@pytest.fixture(scope="session")
 def stats_cases() -> Path:
     """Data sets with expected numbers; never committed."""
     return _reference_folder("LUCENCY_STATS_CASES", "stats-cases")

@@ -23,6 +23,9 @@ TARGET_SPECIFICITY = (
     0.96  # room above the 0.95 that is asked of new hips; refused hips count as errors, as they do there
 )
 COMPLETE_ACCEPTED = 0.97  # of complete parts, by each part's own output
+MAX_COMPLETE = 0.5  # a part that looks complete rather than not is never left out
+FILM_SPECIFICITY = 0.95  # on real films, in each stratum
+FILM_ALPHA = 0.15  # of each class, on real films
 FIXATION_RIGHT = 0.93  # of the stems that are called cemented, and of those called cementless
 ALPHA = 0.025  # of each class may fall beyond the indeterminate band on the wrong side
 ACCEPTED_TOGETHER = 0.98  # of suitable hips, by all outputs of the gate: what is asked for
@@ -236,10 +239,13 @@ def calibrate(rows: list[dict], chosen_on: str, films: list[dict] | None = None)
         {name: _expit(one.logits[name] for one in everything if one.gate.get(name) == 0) for name in GATE},
     )
     parts = {
-        name: gate_threshold(
-            _expit(one.logits[complete] for one in judged if one.gate.get(complete) == 1),
-            _expit(one.logits[complete] for one in everything if one.gate.get(complete) == 0),
-            COMPLETE_ACCEPTED,
+        name: min(
+            MAX_COMPLETE,
+            gate_threshold(
+                _expit(one.logits[complete] for one in judged if one.gate.get(complete) == 1),
+                _expit(one.logits[complete] for one in everything if one.gate.get(complete) == 0),
+                COMPLETE_ACCEPTED,
+            ),
         )
         for name, complete in COMPLETE.items()
     }
@@ -250,19 +256,24 @@ def calibrate(rows: list[dict], chosen_on: str, films: list[dict] | None = None)
         return max(float(special.expit(one.logits[name] / temperature[name] + bias[name])) for name in ("stem", "cup"))
 
     probability = np.array([probability_of(one) for one in labelled])
+    # Simulated hips that are refused count as errors; on real films the operating point is that of the assessed hips.
     passed = np.array(
         [
-            all(special.expit(one.logits[name]) >= limit for name, limit in suitability.items())
-            and all(special.expit(one.logits[COMPLETE[name]]) >= limit for name, limit in parts.items())
+            bool(films)
+            or (
+                all(special.expit(one.logits[name]) >= limit for name, limit in suitability.items())
+                and all(special.expit(one.logits[COMPLETE[name]]) >= limit for name, limit in parts.items())
+            )
             for one in labelled
         ]
     )
     threshold = 0.0
     for stratum in sorted({one.stratum for one in labelled}):
         own = np.array([one.stratum == stratum for one in labelled])
-        # Refused hips count as errors: of the fixed hips that pass the gate more must be below.
         fixed = own & (truth == 0)
-        share = min(1.0, TARGET_SPECIFICITY * float(fixed.sum() / max(1, (fixed & passed).sum())))
+        target = FILM_SPECIFICITY if films else TARGET_SPECIFICITY
+        # Of the fixed hips that pass the gate more must be below, so that it holds of all of them.
+        share = min(1.0, target * float(fixed.sum() / max(1, (fixed & passed).sum())))
         threshold = max(threshold, choose_threshold(truth[own & passed], probability[own & passed], share))
     called = probability >= threshold
     peaks = np.array([one.map_peak for one in labelled])
@@ -279,7 +290,7 @@ def calibrate(rows: list[dict], chosen_on: str, films: list[dict] | None = None)
             round(float((passed & ~called)[truth == 0].mean()), 4),
             len(labelled),
         ),
-        conformal_band(truth, probability, ALPHA, threshold),
+        conformal_band(truth, probability, FILM_ALPHA if films else ALPHA, threshold),
         (round(low, 3), round(high, 3)),
         suitability,
         fit_stem_axis([row["landmarks"] for row in suitable], [row["landmark_truth"] for row in suitable]),

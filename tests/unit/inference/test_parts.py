@@ -39,14 +39,14 @@ def card(**changes: Any) -> Any:
 
 
 def test_both_parts_are_assessed_where_both_are_shown() -> None:
-    found = judge_parts(card(), SURE, LANDMARKS, (400, 400))
+    found = judge_parts(card(), SURE, LANDMARKS, (400, 400), 300.0)
     assert [part.decision for part in found.values()] == [Decision.NOT_LOOSE, Decision.NOT_LOOSE]
     assert hip_decision(found) == (Decision.NOT_LOOSE, "", 0.2)
 
 
 def test_a_stem_that_the_network_finds_cut_off_is_not_assessed() -> None:
     landmarks = {name: point for name, point in LANDMARKS.items() if name != "stem_tip"}
-    found = judge_parts(card(), SURE | {"stem_complete": 0.1, "stem": 0.99}, landmarks, (400, 400))
+    found = judge_parts(card(), SURE | {"stem_complete": 0.1, "stem": 0.99}, landmarks, (400, 400), 300.0)
     assert found["stem"].probability is None
     assert found["stem"].reason == "The film ends above the tip of the stem."
     decision, reason, probability = hip_decision(found)
@@ -56,7 +56,7 @@ def test_a_stem_that_the_network_finds_cut_off_is_not_assessed() -> None:
 
 def test_the_film_s_own_edge_counts() -> None:
     """The network takes the stem for complete, but most of its zones are off the film."""
-    found = judge_parts(card(), SURE, LANDMARKS, (180, 400))
+    found = judge_parts(card(), SURE, LANDMARKS, (180, 400), 300.0)
     assert found["stem"].decision is Decision.NOT_ASSESSABLE
     assert set(found["stem"].missing_zones) >= {"3", "4", "5"}
     assert "zones" in found["stem"].reason
@@ -64,8 +64,20 @@ def test_the_film_s_own_edge_counts() -> None:
     assert zones_off_film({name: point[:2] for name, point in LANDMARKS.items()}, (400, 400)) == ()
 
 
+def test_a_tip_on_the_film_s_edge_is_no_tip() -> None:
+    """Where the stem leaves the film the network puts its tip on the edge, and is sure of it."""
+    edge = LANDMARKS | {"stem_tip": (228.0, 350.0, 0.95)}
+    found = judge_parts(card(), SURE, edge, (353, 400), 300.0)
+    assert found["stem"].reason.startswith("The film ends above the tip of the stem")
+    assert found["cup"].decision is Decision.NOT_LOOSE
+    assert judge_parts(card(), SURE, edge, (370, 400), 300.0)["stem"].probability == SURE["stem"]
+    unsure = LANDMARKS | {"stem_tip": (228.0, 350.0, 0.6)}
+    assert judge_parts(card(), SURE, unsure, (358, 400), 300.0)["stem"].probability is None
+    assert judge_parts(card(), SURE, edge, (358, 400), 300.0)["stem"].probability == SURE["stem"]
+
+
 def test_a_hip_of_which_nothing_is_shown_is_not_assessable() -> None:
-    found = judge_parts(card(), SURE | {"stem_complete": 0.1, "cup_complete": 0.1}, LANDMARKS, (400, 400))
+    found = judge_parts(card(), SURE | {"stem_complete": 0.1, "cup_complete": 0.1}, LANDMARKS, (400, 400), 300.0)
     decision, reason, probability = hip_decision(found)
     assert (decision, probability) == (Decision.NOT_ASSESSABLE, None)
     assert "stem" in reason
@@ -75,7 +87,7 @@ def test_a_hip_of_which_nothing_is_shown_is_not_assessable() -> None:
 @given(stem=st.floats(0, 1), cup=st.floats(0, 1), low=st.floats(0.3, 0.6), high=st.floats(0.6, 0.8))
 def test_hip_and_parts_never_contradict_each_other(stem: float, cup: float, low: float, high: float) -> None:
     band = IndeterminateBand(low=low, high=high)
-    found = judge_parts(card(indeterminate=band), SURE | {"stem": stem, "cup": cup}, LANDMARKS, (400, 400))
+    found = judge_parts(card(indeterminate=band), SURE | {"stem": stem, "cup": cup}, LANDMARKS, (400, 400), 300.0)
     decision, _, probability = hip_decision(found)
     assert probability == max(stem, cup)
     said = {part.decision for part in found.values()}
@@ -95,4 +107,4 @@ def test_fixation_is_named_where_the_network_is_sure(probability: float, fixatio
 
 
 def test_bundles_without_parts_say_nothing_of_them() -> None:
-    assert judge_parts(card(parts={}), SURE, LANDMARKS, (400, 400)) == {}
+    assert judge_parts(card(parts={}), SURE, LANDMARKS, (400, 400), 300.0) == {}
