@@ -77,12 +77,8 @@ class Recorder(QObject):
 def algorithm_reading(prediction: Prediction, case: CaseKey, side_source: SideSource, app_version: str) -> Reading:
     """A prediction as what it is in a study: the answer of a reader that happens to be an algorithm."""
 
-    def component(probability: float | None) -> Any:
-        return None if probability is None else round(100 * probability, 3)
-
-    comment = ""
-    if prediction.stem_probability is not None or prediction.cup_probability is not None:
-        comment = f"stem {component(prediction.stem_probability)}, cup {component(prediction.cup_probability)}"
+    parts = {name: prediction.parts.get(name) for name in ("stem", "cup")}
+    calls = {name: CALL_OF_DECISION.get(part.decision) if part else None for name, part in parts.items()}
     return Reading(
         id=uuid.uuid4().hex,
         case=case,
@@ -90,10 +86,30 @@ def algorithm_reading(prediction: Prediction, case: CaseKey, side_source: SideSo
         mode=ReadingMode.ALGORITHM,
         call=CALL_OF_DECISION.get(prediction.decision),
         score=prediction.score,
-        comment=comment,
+        stem_call=calls["stem"],
+        cup_call=calls["cup"],
+        comment=_parts_comment(prediction),
         not_assessable_reason=prediction.reason if prediction.decision is Decision.NOT_ASSESSABLE else "",
         app_version=app_version,
         model_id=prediction.model_id,
         model_sha256=prediction.model_sha256,
         side_source=side_source.value,
     )
+
+
+def _parts_comment(prediction: Prediction) -> str:
+    """What the CNN says of stem and cup, with its scores, for the record."""
+
+    def score(probability: float | None) -> Any:
+        return None if probability is None else round(100 * probability, 3)
+
+    if prediction.parts:
+        said = [
+            f"{part.name} {score(part.probability)}" if part.probability is not None else part.reason.rstrip(".")
+            for part in prediction.parts.values()
+        ]
+        fixation = [f"{prediction.fixation} stem"] if prediction.fixation else []
+        return "; ".join(said + fixation)
+    if prediction.stem_probability is None and prediction.cup_probability is None:
+        return ""
+    return f"stem {score(prediction.stem_probability)}, cup {score(prediction.cup_probability)}"
