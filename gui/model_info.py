@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from inference.model_bundle import Metric, ModelCard
 
 # Where a network was tried on images that had no part in making it; its own calibration cohort comes last.
-SET_WORDS = {"fresh": "hips that it had not seen", "calibration": "hips of its own calibration cohort"}
+SET_WORDS = {
+    "real films, inserted lines": "real hips with and without inserted lines, of patients that it had not seen",
+    "fresh": "simulated hips that it had not seen",
+    "calibration": "simulated hips of its own calibration cohort",
+}
 OWN_SET = "calibration"
 
 
@@ -25,10 +29,10 @@ class TestResult:
 
 def operating_point_text(card: ModelCard) -> str:
     point = card.operating_point
-    chosen = f" (chosen on {point.chosen_on}" if point.chosen_on else ""
+    chosen = f" (threshold chosen on {point.chosen_on}" if point.chosen_on else ""
     if chosen:
         chosen += f", n = {point.n:,})" if point.n else ")"
-    return f"Called loose from {100 * point.threshold:.0f}{chosen}."
+    return f"Classified as loose at a score of {100 * point.threshold:.0f} or higher{chosen}."
 
 
 def tested_text(card: ModelCard) -> str:
@@ -37,8 +41,7 @@ def tested_text(card: ModelCard) -> str:
     result = test_result(card, where_decided=has_band(card))
     if result is None:
         return "The model card holds no test results."
-    simulated = "simulated " if card.training_data == "simulated" else ""
-    where = simulated + SET_WORDS.get(result.set, f"hips ({result.set})")
+    where = SET_WORDS.get(result.set, f"hips ({result.set})")
     parts = [f"sensitivity {_figure(result.sensitivity)}", f"specificity {_figure(result.specificity)}"]
     text = ", ".join(parts)
     if result.indeterminate is not None:

@@ -256,7 +256,11 @@ class DiagnosisPanel(QWidget):
         self._answer.setAccessibleName(
             f"CNN: {look.word}" + ("" if score is None else f", {score_words(score)} of 100 for loosening")
         )
-        notes = [note for note in (prediction.reason, prediction.notice) if note]
+        reason = prediction.reason
+        if prediction.score is not None:
+            for part in prediction.parts.values():  # each part gives its own reason below
+                reason = reason.replace(part.reason, "").strip()
+        notes = [note for note in (reason, prediction.notice) if note]
         if prediction.seen_in_training:
             notes.append("The CNN was trained on this radiograph, so its answer is not evidence.")
         self._reason.setText(" ".join(notes))

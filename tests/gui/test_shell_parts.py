@@ -205,7 +205,9 @@ def test_the_card_in_words_says_what_was_tested_on_what():
     assert model_info.tested_text(card(metrics=METRICS[:3])) == (
         "Tested on 40 simulated hips of its own calibration cohort: sensitivity 0.99, specificity 0.99."
     )
-    assert model_info.operating_point_text(card()) == "Called loose from 42 (chosen on the calibration set, n = 300)."
+    assert model_info.operating_point_text(card()) == (
+        "Classified as loose at a score of 42 or higher (threshold chosen on the calibration set, n = 300)."
+    )
     assert "no test results" in model_info.tested_text(card())
 
 

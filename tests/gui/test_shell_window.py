@@ -121,7 +121,7 @@ def test_a_part_that_the_film_does_not_show_says_so(desk):
     stem, cup = document.toPlainText().replace("\xa0", " ").splitlines()
     assert stem == "Stem (cemented)  Not assessable. The film ends above the tip of the stem."
     assert cup == "Cup  Loose, 87"
-    assert "Judged by the cup alone." in seen(desk.window.diagnosis)
+    assert "Judged by the cup alone.\n" in seen(desk.window.diagnosis), "its reason is beside the stem"
 
 
 def test_local_prevalence_becomes_a_predictive_value(desk):

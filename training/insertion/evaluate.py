@@ -21,7 +21,7 @@ from inference.model_bundle import Metric
 from training.dataset import HipSet, in_fold, joined, load_shards
 from training.evaluate import table
 from training.insertion.command import load_lucency_net
-from training.insertion.measure import changed_calls, figures, score_hips
+from training.insertion.measure import FILM_SET, changed_calls, figures, score_hips
 from training.measure import share
 
 
@@ -51,7 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser("evaluate-films", help="measure networks on real films with inserted lines")
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders that `insert` wrote")
     parser.add_argument("--networks", type=Path, nargs="+", required=True, help="one network, or one per fold")
-    parser.add_argument("--set", default="real films, inserted lines")
+    parser.add_argument("--set", default=FILM_SET)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--robustness", action="store_true", help="also mirror image and gamma")
     parser.add_argument("--rows", type=Path, help="write one JSON line per hip")

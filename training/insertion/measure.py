@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from inference.lucency_net import COMPONENTS, INPUT_SIZE, LANDMARKS, OUTPUTS, SUITABILITY, LucencyNet
-from inference.model_bundle import Metric
+from inference.model_bundle import Metric, ModelCard
 from training.augment import Batch, make_batch
 from training.dataset import MASKS, HipSet
 from training.measure import area, average, share
@@ -22,6 +22,7 @@ from training.validation import QUIET, hits
 
 Row = dict[str, Any]
 SPECIFICITY = 0.95
+FILM_SET = "real films, inserted lines"
 CHANGES: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "mirror image": lambda grey: grey.flip(2),
     "gamma 0.6": lambda grey: ((grey.float() / 255) ** 0.6 * 255).round().to(torch.uint8),
@@ -204,6 +205,50 @@ def _points(rows: Sequence[Row], name: str) -> list[Metric | None]:
         errors = [row.get("landmarks", {}).get(landmark) for row in _variant(rows, "original")]
         found.append(average(f"{landmark} error, share of the region's side (median)", errors, name, np.median))
     return found
+
+
+def at_operating_point(rows: Sequence[Row], card: ModelCard, name: str) -> list[Metric]:
+    """Sensitivity and specificity by the card's rules; a hip of which no part is assessed counts as an error."""
+    hips = [row for row in rows if row["record"].get("implant") == "thr" and row["labels"]["loose"] in (0.0, 1.0)]
+    called = [_called_loose(row, card) for row in hips]
+
+    def shares(words: str, member: Callable[[Row], bool]) -> list[Metric | None]:
+        own = [(row["labels"]["loose"] == 1.0, call) for row, call in zip(hips, called, strict=True) if member(row)]
+        return [
+            share(f"sensitivity{words}", (call is True for loose, call in own if loose), name),
+            share(f"specificity{words}", (call is False for loose, call in own if not loose), name),
+        ]
+
+    def plain(row: Row) -> bool:
+        lines = row["record"].get("lines", [])
+        return row["labels"]["loose"] == 1.0 and any(line["clearness"] != "faint" for line in lines)
+
+    found = shares("", lambda row: True)
+    found.append(shares(", moderate and clear lines", plain)[0])
+    for words, cemented in ((", cemented stem", True), (", other stem", False)):
+        found += shares(words, lambda row, cemented=cemented: (row["record"]["fixation"] == "cemented") is cemented)  # type: ignore[misc]
+    found.append(shares(", unaltered films", lambda row: row["record"]["variant"] == "original")[1])
+    return [metric for metric in found if metric is not None]
+
+
+def _called_loose(row: Row, card: ModelCard) -> bool | None:
+    """The call by the card's rules; None where it is indeterminate or nothing is assessed."""
+    logits = row["logits"]
+    if any(_sigmoid(logits[output]) < rule.threshold for output, rule in card.suitability.items()):
+        return None
+    probabilities = [
+        _sigmoid(logits[part] / card.temperature.get(part, 1.0) + card.bias.get(part, 0.0))
+        for part, rule in card.parts.items()
+        if _sigmoid(logits[rule.complete]) >= rule.threshold
+    ]
+    band = card.indeterminate
+    if not probabilities or (band is not None and band.low < band.high and band.low <= max(probabilities) <= band.high):
+        return None
+    return max(probabilities) >= card.operating_point.threshold
+
+
+def _sigmoid(value: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-np.clip(value, -60.0, 60.0))))
 
 
 def changed_calls(network: LucencyNet, hips: HipSet, threshold: float, batch: int = 8) -> dict[str, tuple[int, int]]:
