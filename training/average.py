@@ -8,6 +8,7 @@ are measured again, on the training data, for those of an average are not the av
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,5 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     hips = joined([load_shards(folder) for folder in arguments.data])
     measure_again(network, hips, batches=arguments.batches, batch=16, seed=arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
+    options = {"network": "average", "networks": list(map(str, arguments.networks)), "seed": arguments.seed}
+    (arguments.out / "options.json").write_text(json.dumps(options, indent=1), encoding="utf-8")
     torch.save({"average": network.state_dict()}, arguments.out / "checkpoint.pt")
     return 0

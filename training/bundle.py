@@ -332,8 +332,12 @@ def run_line(checkpoint: Path) -> str:
             f"--uncovered-design {options['uncovered_design']} --suitable {options['suitable']} --seed {options['seed']} "
             f"--epochs {options['epochs']} --data … --start … --locator …"
         )
+    if options["network"] == "average":
+        networks = " ".join(_portable(Path(name)) for name in options["networks"])
+        return f"python -m training average --networks {networks} --out {out} --seed {options['seed']} --data …"
+    held_out = f"--hold-out {options['hold_out']} " if options.get("hold_out") else ""
     return (
-        f"python -m training fit --network {options['network']} --out {out} --steps {options['steps']} "
+        f"python -m training fit --network {options['network']} --out {out} {held_out}--steps {options['steps']} "
         f"--batch {options['batch']} --learning-rate {options['learning_rate']} "
         f"--patch-until {options['patch_until']} --seed {options['seed']} --data … [--start …]"
     )

@@ -60,6 +60,7 @@ class FitOptions:
     threads: int = 1  # of each process
     processes: int = 2  # each works on a share of the batch; they meet once a step, which suits busy machines
     reduced_precision: bool = True  # bfloat16 where the processor has it
+    hold_out: str = ""  # K/N: real films of this fold were left out
     growing: str = ""  # folder whose new shards are taken up as they appear: simulating and training at once
     checkpoint_s: float = 90.0
     validate_s: float = 420.0
@@ -524,6 +525,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         processes=arguments.processes,
         reduced_precision=not arguments.full_precision,
+        hold_out=arguments.hold_out,
     )
     hips = joined([load_shards(folder) for folder in arguments.data])
     hips = without_fold(hips, arguments.hold_out)
