@@ -41,8 +41,8 @@ def judge_parts(
     sure = sure_points(landmarks)
     off_film = zones_off_film(sure, shape)
     cut = {
-        "stem": _tip_on_edge(landmarks, shape, side_px)
-        or len([z for z in off_film if z in GRUEN_ZONES]) > _MAX_MISSING,
+        "stem": ("stem_tip" in sure and _on_edge(landmarks["stem_tip"], shape, side_px))
+        or len([zone for zone in off_film if zone in GRUEN_ZONES]) > _MAX_MISSING,
         "cup": False,  # public crops are squashed: its dome cannot be placed from its rims, the network alone says
     }
     found: dict[str, PartFinding] = {}
@@ -73,16 +73,12 @@ def zones_off_film(landmarks: Mapping[str, tuple[float, float]], shape: tuple[in
     return tuple(gone)
 
 
-def _tip_on_edge(landmarks: Landmarks, shape: tuple[int, int], side_px: float) -> bool:
-    """The stem's tip, as the network sees it, is where the film ends rather than where the stem does."""
-    if "stem_tip" not in landmarks:
-        return False
-    x, y, confidence = landmarks["stem_tip"]
+def _on_edge(tip: tuple[float, float, float], shape: tuple[int, int], side_px: float) -> bool:
+    """The stem's tip (x, y, confidence) is where the film ends rather than where the stem does."""
+    x, y, confidence = tip
     rows, cols = shape
     distance = min(x, y, cols - x, rows - y) / side_px
-    return confidence >= LANDMARK_CONFIDENCE and (
-        distance < _ON_EDGE or (distance < _NEAR_EDGE and confidence < _TRUE_TIP)
-    )
+    return distance < _ON_EDGE or (distance < _NEAR_EDGE and confidence < _TRUE_TIP)
 
 
 def _missing_words(
