@@ -556,7 +556,7 @@ def test_the_header_names_the_hip_as_far_as_the_list_does(qapp, opened, tmp_path
         ({}, "simulated radiographs"),  # of before it was recorded
     ],
 )
-def test_what_the_cnn_learnt_from_is_told_as_the_study_registered_it(qapp, opened, tmp_path, changes, words):
+def test_what_the_cnn_was_trained_on_is_said_as_the_study_registered_it(qapp, opened, tmp_path, changes, words):
     reader = opened(Study(tmp_path / "study", 2, 0, **changes))
     reader.sign_in()
     assert words in words_in(reader.window)
@@ -567,7 +567,7 @@ def test_what_the_cnn_learnt_from_is_told_as_the_study_registered_it(qapp, opene
     (card,) = reader.window.findChildren(CnnCard)
     said = [label.text() for label in card.findChildren(QLabel)]
     assert sum(words in text for text in said) == 1
-    assert sum("learnt from" in text for text in said) == 1
+    assert sum("trained on" in text for text in said) == 1
 
 
 def keys_on_the_sheet(reader) -> str:
