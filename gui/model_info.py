@@ -8,7 +8,7 @@ from inference.model_bundle import Metric, ModelCard
 
 # Where a network was tried on images that had no part in making it; its own calibration cohort comes last.
 SET_WORDS = {
-    "real films, inserted lines": "real hips with and without inserted lines, of patients that it had not seen",
+    "real films, inserted lines": "images of real hips with and without inserted lines, of patients that it had not seen",
     "fresh": "simulated hips that it had not seen",
     "calibration": "simulated hips of its own calibration cohort",
 }

@@ -60,7 +60,7 @@ from training.calibrate import Calibration, calibrate
 from training.dataset import read_records
 from training.evaluate import case_folder, default_corpus, evaluate, scored, table
 from training.fit import load_network
-from training.insertion.measure import FILM_SET, at_operating_point
+from training.insertion.measure import FILM_SET, at_operating_point, by_patient, judged
 from training.measure import average
 from training.model_card import render
 from training.sets import CALIBRATION, EVALUATION, cohort, limits
@@ -313,7 +313,7 @@ def make_bundle(arguments: argparse.Namespace) -> ModelBundle:
     calibration_cases = case_folder(spec, arguments.work, paths[1])
     metrics += randomisation(arguments.network, calibration_cases)
     measured_before = [msgspec.json.decode(path.read_bytes(), type=list[Metric]) for path in arguments.figures]
-    on_films = at_operating_point(films, card, FILM_SET) if films else []
+    on_films = by_patient(judged(films or [], card), lambda drawn: at_operating_point(drawn, card, FILM_SET))
     metrics = [*on_films, *(metric for figures in measured_before for metric in figures), *metrics]
     card = replace_metrics(card, tuple(metrics))
     bundle = seal(staging, card, None, render(card, extra, description, commands))

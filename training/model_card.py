@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inference.model_bundle import Metric, ModelCard
-from training.calibrate import TARGET_SPECIFICITY
+from training.calibrate import FILM_SPECIFICITY, TARGET_SPECIFICITY
 
 SET_TITLES = {
     "calibration": "Calibration cohort: the thresholds were chosen here, so these figures flatter",
@@ -37,6 +37,13 @@ _CLAIM = {
 }
 
 
+def _target(card: ModelCard) -> str:
+    """What the operating point was chosen for."""
+    if card.training_data == "inserted":
+        return f"a specificity of {FILM_SPECIFICITY} in each stratum (cemented stems, other stems)"
+    return f"a specificity of {TARGET_SPECIFICITY} there, hips that the gate refuses counting as errors"
+
+
 def _row(metric: Metric) -> str:
     interval = f"{metric.ci[0]:.3f} – {metric.ci[1]:.3f}" if metric.ci else ""
     return f"| {metric.name} | {metric.value:.3f} | {interval} | {metric.n} |"
@@ -48,7 +55,7 @@ def _second_voices(card: ModelCard) -> list[str]:
     features, axis = card.feature_statistics, card.stem_axis
     if features is not None:
         lines.append(
-            f"- Noted as unlike what the network learnt from, and never refused for it: beyond a distance of "
+            f"- Noted as unlike what the network was trained on, and never refused for it: beyond a distance of "
             f"{features.limit:.2f} in its deepest features, which 99 % of {features.n} suitable calibration hips keep."
         )
     if axis is not None:
@@ -86,8 +93,7 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
         "",
         (
             f"- Loose from a calibrated probability of {point.threshold:.3f}: chosen on the {point.chosen_on} "
-            f"(n = {point.n}) for a specificity of {TARGET_SPECIFICITY} there, hips that the gate refuses counting as errors; it gave "
-            f"sensitivity {point.sensitivity} and specificity {point.specificity}."
+            f"(n = {point.n}) for {_target(card)}; it gave sensitivity {point.sensitivity} and specificity {point.specificity}."
         ),
     ]
     if band is not None:
@@ -98,6 +104,7 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
             else f"- No indeterminate band: at alpha {band.alpha:g} the classes' quantiles cross (n = {band.n})."
         )
     lines += [
+        *(["- The hip's probability is that of its more suspicious assessed part."] if card.parts else []),
         (
             f"- Probability = sigmoid(logit / {card.temperature.get('loose', 1):.3f} + {card.bias.get('loose', 0):.3f}), "
             "calibrated at a prevalence of 50 %."
@@ -118,7 +125,8 @@ def render(card: ModelCard, extra: Mapping[str, Any], description: Sequence[str]
         (
             "Sensitivity and specificity count indeterminate, not assessable and not found hips as errors. Borderline "
             "hips are kept out of them and reported apart. Regions are those that the program proposes by itself. "
-            "Intervals are 95 %: Wilson for shares, DeLong for AUC, bootstrap for means and medians."
+            "Intervals are 95 %: Wilson for shares, DeLong for AUC, bootstrap for means and medians; of real films with "
+            "inserted lines, bootstrap over patients, for many images come from one hip."
         ),
         "",
         "## Figures",

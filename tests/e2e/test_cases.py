@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imaging.orientation import ASSUMED_SIDES
 from imaging.radiograph import Radiograph, RadiographError, Side, SpacingSource, View
 from imaging.reader import read_radiograph
 from imaging.sources import find_sources
@@ -197,7 +198,7 @@ CASES = [
     *_all("18-orientation", *(Right(name, dcmtk=WINDOW) for name in ("a-L-F-standard.dcm", "e-no-orientation.dcm"))),
     *_all(
         "19-laterality",
-        Right("a-image-R-series-L.dcm", side=Side.UNKNOWN, said="contradicts itself about the side"),
+        Right("a-image-R-series-L.dcm", side=Side.UNKNOWN, said="contradict each other about the side"),
         Right("b-lateral-word.dcm"),
         Right("d-frame-laterality.dcm"),
         Right("e-anatomic-modifier-right.dcm"),
@@ -332,10 +333,12 @@ def test_case(cases, folder, right):
         assert np.abs(picture - shown(opened(cases / folder / right.like))).max() <= right.within
     if right.mean is not None:
         assert picture.mean() == pytest.approx(right.mean, abs=1)
+    # Most of these files leave the orientation open; what is said of that has tests of its own.
+    notices = tuple(notice for notice in radiograph.notices if notice != ASSUMED_SIDES)
     if right.said == "-":
-        assert radiograph.notices == ()
+        assert notices == ()
     else:
-        assert right.said in " ".join(radiograph.notices)
+        assert right.said in " ".join(notices)
     if right.spacing_mm is not None:
         assert radiograph.spacing_mm == pytest.approx((right.spacing_mm, right.spacing_mm))
     assert right.source in (None, radiograph.spacing_source)

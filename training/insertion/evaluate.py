@@ -21,7 +21,7 @@ from inference.model_bundle import Metric
 from training.dataset import HipSet, in_fold, joined, load_shards
 from training.evaluate import table
 from training.insertion.command import load_lucency_net
-from training.insertion.measure import FILM_SET, changed_calls, figures, score_hips
+from training.insertion.measure import FILM_SET, by_patient, changed_calls, figures, score_hips
 from training.measure import share
 
 
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(arguments.threads)
     hips = joined([load_shards(folder) for folder in arguments.data])
     rows = out_of_fold(arguments.networks, hips)
-    metrics = figures(rows, arguments.set)
+    metrics = by_patient(rows, lambda drawn: figures(drawn, arguments.set))
     if arguments.robustness:
         controls = [
             row["logits"]["loose"]

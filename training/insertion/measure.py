@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,6 +23,7 @@ from training.validation import QUIET, hits
 
 Row = dict[str, Any]
 SPECIFICITY = 0.95
+DRAWS = 400
 FILM_SET = "real films, inserted lines"
 CHANGES: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "mirror image": lambda grey: grey.flip(2),
@@ -85,6 +87,32 @@ def _row(
 
 def stratum(record: Mapping[str, Any]) -> str:
     return "cemented stem" if record["fixation"] == "cemented" else "other stem"
+
+
+def by_patient(
+    rows: Sequence[Row], compute: Callable[[Sequence[Row]], list[Metric]], draws: int = DRAWS
+) -> list[Metric]:
+    """`compute(rows)` with intervals from a bootstrap over patients: many images come from one hip.
+
+    Patients are drawn with replacement, all of their images with them (Field & Welsh, JRSS B 2007); seeded.
+    """
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(str(row["record"].get("group", "")), []).append(row)
+    names = sorted(groups)
+    if not names:
+        return []
+    rng = np.random.default_rng(0)
+    values: dict[str, list[float]] = {}
+    for _ in range(draws):
+        drawn = [row for at in rng.integers(0, len(names), len(names)) for row in groups[names[at]]]
+        for metric in compute(drawn):
+            values.setdefault(metric.name, []).append(metric.value)
+    found = []
+    for metric in compute(rows):
+        low, high = np.quantile(values.get(metric.name, [metric.value]), (0.025, 0.975))
+        found.append(msgspec.structs.replace(metric, ci=(round(float(low), 4), round(float(high), 4))))
+    return found
 
 
 def figures(rows: Sequence[Row], name: str) -> list[Metric]:
@@ -207,16 +235,30 @@ def _points(rows: Sequence[Row], name: str) -> list[Metric | None]:
     return found
 
 
-def at_operating_point(rows: Sequence[Row], card: ModelCard, name: str) -> list[Metric]:
-    """Sensitivity and specificity by the card's rules; a hip of which no part is assessed counts as an error."""
+def judged(rows: Sequence[Row], card: ModelCard) -> list[Row]:
+    """The hips with both parts known, and `probability` by the card's rules: of the more suspicious assessed part, None where
+    the image is refused or no part is assessed."""
     hips = [row for row in rows if row["record"].get("implant") == "thr" and row["labels"]["loose"] in (0.0, 1.0)]
-    called = [_called_loose(row, card) for row in hips]
+    return [row | {"probability": _probability(row, card)} for row in hips]
+
+
+def at_operating_point(hips: Sequence[Row], card: ModelCard, name: str) -> list[Metric]:
+    """Sensitivity and specificity of `judged` hips by the card's rules; one without an answer counts as an error."""
+    band = card.indeterminate
+
+    def call(row: Row) -> bool | None:
+        probability = row["probability"]
+        if probability is None or (band is not None and band.low < band.high and band.low <= probability <= band.high):
+            return None
+        return bool(probability >= card.operating_point.threshold)
+
+    called = [(row, call(row)) for row in hips]
 
     def shares(words: str, member: Callable[[Row], bool]) -> list[Metric | None]:
-        own = [(row["labels"]["loose"] == 1.0, call) for row, call in zip(hips, called, strict=True) if member(row)]
+        own = [(row["labels"]["loose"] == 1.0, said) for row, said in called if member(row)]
         return [
-            share(f"sensitivity{words}", (call is True for loose, call in own if loose), name),
-            share(f"specificity{words}", (call is False for loose, call in own if not loose), name),
+            share(f"sensitivity{words}", (said is True for loose, said in own if loose), name),
+            share(f"specificity{words}", (said is False for loose, said in own if not loose), name),
         ]
 
     def plain(row: Row) -> bool:
@@ -224,15 +266,16 @@ def at_operating_point(rows: Sequence[Row], card: ModelCard, name: str) -> list[
         return row["labels"]["loose"] == 1.0 and any(line["clearness"] != "faint" for line in lines)
 
     found = shares("", lambda row: True)
+    scored = [(int(row["labels"]["loose"]), row["probability"]) for row in hips if row["probability"] is not None]
+    found.append(area("AUC loose", [truth for truth, _ in scored], [p for _, p in scored], name))
     found.append(shares(", moderate and clear lines", plain)[0])
-    for words, cemented in ((", cemented stem", True), (", other stem", False)):
-        found += shares(words, lambda row, cemented=cemented: (row["record"]["fixation"] == "cemented") is cemented)  # type: ignore[misc]
+    found += shares(", cemented stem", lambda row: row["record"]["fixation"] == "cemented")
+    found += shares(", other stem", lambda row: row["record"]["fixation"] != "cemented")
     found.append(shares(", unaltered films", lambda row: row["record"]["variant"] == "original")[1])
     return [metric for metric in found if metric is not None]
 
 
-def _called_loose(row: Row, card: ModelCard) -> bool | None:
-    """The call by the card's rules; None where it is indeterminate or nothing is assessed."""
+def _probability(row: Row, card: ModelCard) -> float | None:
     logits = row["logits"]
     if any(_sigmoid(logits[output]) < rule.threshold for output, rule in card.suitability.items()):
         return None
@@ -241,10 +284,7 @@ def _called_loose(row: Row, card: ModelCard) -> bool | None:
         for part, rule in card.parts.items()
         if _sigmoid(logits[rule.complete]) >= rule.threshold
     ]
-    band = card.indeterminate
-    if not probabilities or (band is not None and band.low < band.high and band.low <= max(probabilities) <= band.high):
-        return None
-    return max(probabilities) >= card.operating_point.threshold
+    return max(probabilities, default=None)
 
 
 def _sigmoid(value: float) -> float:
