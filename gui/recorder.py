@@ -76,7 +76,6 @@ class Recorder(QObject):
 
 def algorithm_reading(prediction: Prediction, case: CaseKey, side_source: SideSource, app_version: str) -> Reading:
     """A prediction as what it is in a study: the answer of a reader that happens to be an algorithm."""
-
     parts = {name: prediction.parts.get(name) for name in ("stem", "cup")}
     calls = {name: CALL_OF_DECISION.get(part.decision) if part else None for name, part in parts.items()}
     return Reading(

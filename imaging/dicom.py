@@ -27,6 +27,8 @@ from imaging.sources import Source
 from imaging.square_pixels import resampled, square_shape
 
 MAX_INFLATED_BYTES = 256 * 1024**2  # of a deflated file: the largest image that is opened, and room for a header
+BURNED_IN = "The header says that writing is part of the picture: it may name the patient."
+
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 _FIRST_META_TAGS = (b"\x02\0\0\0", b"\x02\0\x01\0", b"\x02\0\x02\0")
 _OVERLAY_ROWS = [0x60000010 + (group << 17) for group in range(16)]  # overlays have the groups 6000, 6002 … 601E
@@ -82,7 +84,7 @@ def read_dicom(data: bytes, source: Source, sha256: str, frame: int) -> Radiogra
     if any(tag in header for tag in _OVERLAY_ROWS):
         notices = (*notices, "The file holds an overlay drawing, which is not shown.")
     if text(header, "BurnedInAnnotation").upper() == "YES":
-        notices = (*notices, "The header says that writing is part of the picture: it may name the patient.")
+        notices = (*notices, BURNED_IN)
     pixels, padding, spacing_mm = image.pixels, image.padding, known.spacing_mm
     if known.pixel_ratio != 1:
         (rows, cols), shape = pixels.shape, square_shape(pixels.shape, known.pixel_ratio, dicom_pixels.MAX_SAMPLES)

@@ -7,7 +7,7 @@ is therefore what the score was made of.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -145,6 +145,15 @@ def _give_gate_its_stage(_module: nn.Module, state: dict[str, Tensor], prefix: s
     if not any(name.startswith(f"{prefix}gate_stage.") for name in state):
         own = {name: value for name, value in state.items() if name.startswith(f"{prefix}stage5.")}
         state |= {name.replace("stage5.", "gate_stage.", 1): value for name, value in own.items()}
+
+
+def without_foreign_gate(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`state` with the network's own last layer of the gate where that of another bundle has other outputs."""
+    own = network.state_dict()
+    return {
+        name: own[name] if name.startswith("suitability_head.2.") and value.shape != own[name].shape else value
+        for name, value in state.items()
+    }
 
 
 class LucencyNet(nn.Module):

@@ -31,7 +31,7 @@ from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 from imaging.reader import read_radiograph
 from imaging.sources import Source
-from inference.lucency_net import INPUT_SIZE, LucencyNet
+from inference.lucency_net import INPUT_SIZE, LucencyNet, without_foreign_gate
 from inference.model_bundle import LUCENCY_NET, PUBLISHED_ARCHITECTURES
 from inference.networks import ARCHITECTURES, PublishedNetwork, create
 from inference.preprocess import InputSpec, crop_region
@@ -141,7 +141,8 @@ def body_of(network: LucencyNet | PublishedNetwork) -> nn.Module:
 
 def load_body(network: LucencyNet | PublishedNetwork, path: Path) -> None:
     """Weights that `run_fold` saved, or a bundle's."""
-    body_of(network).load_state_dict(load_file(path))
+    body = body_of(network)
+    body.load_state_dict(without_foreign_gate(body, load_file(path)))
 
 
 class LoosenessModule(lightning.LightningModule):

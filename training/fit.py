@@ -25,7 +25,7 @@ from safetensors.torch import load_file
 from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
-from inference.lucency_net import COMPONENTS, INPUT_SIZE, HipLocator, LucencyNet
+from inference.lucency_net import COMPONENTS, INPUT_SIZE, HipLocator, LucencyNet, without_foreign_gate
 from inference.model_bundle import WEIGHTS_FILE
 from training.augment import AugmentOptions, cut_films, make_batch, stretch, tone
 from training.dataset import CACHE_SIZE, MASK_STRIDE, MASKS, HipSet, grown, joined, load_shards, without_fold
@@ -242,12 +242,7 @@ def begin_from(model: nn.Module, start: Path) -> None:
         }
     else:
         state = torch.load(start, weights_only=True)["average"]
-    fresh = model.state_dict()
-    for name in [
-        name for name in state if name.startswith("suitability_head.2.") and state[name].shape != fresh[name].shape
-    ]:
-        state[name] = fresh[name]
-    model.load_state_dict(state)
+    model.load_state_dict(without_foreign_gate(model, state))
 
 
 def _steps(run: Run, options: FitOptions, quiet: bool) -> Iterator[int]:

@@ -70,7 +70,7 @@ def test_the_sample_is_diagnosed_by_the_bundled_network(tmp_path):
     done = run_main("--data", tmp_path / "data", "--sample", "--screenshot", tmp_path / "out.png")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Sample 1, left hip: loose" in done.stdout
-    assert "simulated radiographs" in done.stdout
+    assert "lines inserted into real radiographs" in done.stdout
     assert "Traceback" not in done.stderr
 
 

@@ -194,7 +194,7 @@ def test_about_names_versions_hashes_and_limits(qtbot, preferences):
     qtbot.addWidget(dialog)
     qtbot.mouseClick(dialog.copy_button, LEFT)
     text = QApplication.clipboard().text()
-    for word in ("0.1.0", "lucency-1 1.2.0", "ab" * 32, "No CUDA", "ONNX Runtime", "no medical device", "simulated"):
+    for word in ("0.1.0", "lucency-1 1.2.0", "ab" * 32, "No CUDA", "ONNX Runtime", "no medical device", "simulations"):
         assert word in text
     shown = dialog.overview.toPlainText()
     assert "in use" in shown

@@ -92,7 +92,9 @@ def test_the_bundled_network_takes_part_and_transfers_from_its_bundle(tmp_path: 
     )
     assert (scratch["start"], transferred["start"]) == ("scratch", "transferred")
     assert transferred["weights"] == "model.safetensors"
-    assert scratch["parameters_m"] == transferred["parameters_m"] == pytest.approx(as_it_is["parameters_m"])
+    assert (
+        scratch["parameters_m"] == transferred["parameters_m"] == pytest.approx(as_it_is["parameters_m"], abs=0.001)
+    )  # another gate
     assert scratch["map"]["n"] == transferred["map"]["n"]
     perfect = transferred | {"figures": transferred["figures"] | {"auc": {"value": 1.0, "delong": [1.0, 1.0]}}}
     assert "| 1.00 (–) |" in markdown([perfect])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from imaging.dicom import BURNED_IN
 from imaging.reader import read_radiograph
 from imaging.zones import CUP_ZONES, GRUEN_ZONES
 from training.__main__ import main
@@ -247,6 +248,12 @@ def test_simulate_command_writes_files_that_open_and_a_cohort(tmp_path):
     for row in rows:
         radiograph = read_radiograph(tmp_path / "one" / row["path"])
         again = simulate(9, int(row["index"]), SimulationOptions(size_px=(300, 300), unsuitable_share=0.3))
+        if again.spacing_mm[0] != pytest.approx(again.spacing_mm[1]):
+            assert radiograph.spacing_mm is not None
+            assert radiograph.spacing_mm[0] == pytest.approx(radiograph.spacing_mm[1], rel=2e-3), (
+                "read with square pixels"
+            )
+            continue
         assert radiograph.shape == again.pixels.shape
         np.testing.assert_array_equal(radiograph.pixels, grey(again) * ((1 << again.bits) - 1))
 
@@ -328,5 +335,7 @@ def test_samples_are_there_and_open():
         truth = json.loads((SAMPLES_FOLDER / f"{row['id']}.truth.json").read_text(encoding="utf-8"))
         assert truth["simulated"] is True
         assert radiograph.patient_name.startswith("Simulated")
-        assert radiograph.notices == ()
+        # The mark that the picture is simulated is written into it, as the header says.
+        said = [notice for notice in radiograph.notices if notice != BURNED_IN]
+        assert all(notice.startswith("The file's pixels are not square") for notice in said)
         assert max(radiograph.shape) >= 1200
