@@ -1,7 +1,7 @@
 """Is this an AP radiograph of a hip replacement that the network may judge? If not: why, in one sentence.
 
 First what the file says about itself, then what the network sees. Distance from the training set is a second voice
-only: it adds a sentence and never refuses (the network learnt from simulations, and every real radiograph looks more
+only: it adds a sentence and never refuses (every hospital's radiographs look more
 or less unlike them).
 """
 
@@ -23,7 +23,7 @@ MIN_INSIDE = 0.4  # share of the region that must lie in the image
 # where none is seen, or of which design it is in a lateral view. A cropped implant makes the network doubt the view too,
 # hence that low level. Both were chosen on version 3's calibration cohort.
 PLAINLY_MISSING = {"implant": 0.5, "ap_view": 0.01}
-UNLIKE = "This image looks unlike those that the CNN learnt from: take its answer with care."
+UNLIKE = "This image looks unlike those that the CNN was trained on: take its answer with care."
 
 _OTHER_MODALITIES = {
     "CT": "a CT image",
