@@ -215,6 +215,7 @@ class RadiographReader(QObject):
     def __init__(self, jobs: Jobs, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._jobs = jobs
+        self._requests: list[_Request] = []  # not over yet: a connection does not keep what its bound method belongs to
         self._asked.connect(self._start, Qt.ConnectionType.QueuedConnection)
 
     def read(self, source: Source, frame: int, steps: Steps) -> Radiograph:
@@ -234,6 +235,7 @@ class RadiographReader(QObject):
     def _start(self, request: _Request) -> None:
         if request.given_up.is_set():
             return
+        self._requests = [other for other in self._requests if not other.future.done()] + [request]
         job = decode(self._jobs, request.source, request.frame)
         job.done.connect(request.future.set_result)
         job.failed.connect(request.fail)
